@@ -1,0 +1,94 @@
+# Everything that a person or CI runs. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+FUNCTIONS := $(notdir $(wildcard functions/*))
+# One page says what the functions are deployed for.
+ARCHITECTURE := $(shell sed -n 's/.*FunctionArchitecture=\(x86_64\|arm64\).*/\1/p' infra/samconfig.toml)
+CARGO_DENY := 0.20.2
+
+export SAM_CLI_TELEMETRY := 0
+# No build fetches a toolchain or a target by the way (hence also deploy's --skip-target-check): what is missing is
+# said, with the command that adds it.
+export RUSTUP_AUTO_INSTALL := 0
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## the whole story in a minute, on the embedded AWS
+	@.venv/bin/python tests/demo.py
+
+.PHONY: test
+test: build ## unit, property, snapshot and whole-system tests
+	@rm -f target/snapshots
+	@CI=true INSTA_UPDATE=no INSTA_SNAPSHOT_REFERENCES_FILE=$(CURDIR)/target/snapshots \
+		cargo test --workspace --locked --quiet
+	@touch target/snapshots; unused=$$(comm -23 <(find $(CURDIR)/{cli,functions,shared} -name '*.snap' | sort) \
+		<(sort -u target/snapshots)); test -z "$$unused" || { echo "no test reads: $$unused"; exit 1; }
+	@.venv/bin/python -m pytest -q tests
+
+.PHONY: check
+check: .venv/ready target/tools/ready target/tools/bin/cargo-deny ## formatting, lints, licences, the template
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+	@target/tools/bin/cargo-deny --log-level error --locked check --hide-inclusion-graph bans licenses sources
+	@.venv/bin/cfn-lint infra/template.yaml
+	@target/tools/bin/sam validate --lint --region us-east-1 --template infra/template.yaml
+	@target/tools/bin/ruff check --quiet --no-cache tests
+	@.venv/bin/python -m pytest -q tests/infra
+
+.PHONY: fmt
+fmt: ## format what has a formatter
+	@cargo fmt --all
+
+.PHONY: local
+local: build ## start the embedded AWS with everything deployed: . target/local/env
+	@.venv/bin/python -m tests.local_aws start
+
+.PHONY: local-stop
+local-stop: .venv/ready ## end it
+	@.venv/bin/python -m tests.local_aws stop
+
+.PHONY: deploy
+deploy: .venv/ready target/tools/ready ## deploy to AWS as infra/samconfig.toml says; more in ARGS="--profile work"
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build --release --locked --skip-target-check \
+		--$(subst _,-,$(ARCHITECTURE)) $(FUNCTIONS:%=--package %)
+	@target/tools/bin/sam deploy --template infra/template.yaml --config-file samconfig.toml $(ARGS)
+
+.PHONY: audit
+audit: target/tools/bin/cargo-deny ## known vulnerabilities; needs the network
+	@target/tools/bin/cargo-deny check advisories
+
+# The binaries of the embedded AWS and the tests, in the profile of the tests, so that nothing is compiled twice:
+# cargo-lambda would, for it names the target even when that is the host. The layout is cargo-lambda's.
+.PHONY: build
+build: .venv/ready
+	@cargo build --workspace --locked --quiet
+	@for name in $(FUNCTIONS); do \
+		mkdir -p target/lambda/$$name; ln -f target/debug/$$name target/lambda/$$name/bootstrap; \
+	done
+
+.venv/ready: requirements.txt
+	@python3 -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+target/tools/ready: requirements-lint.txt
+	@python3 -m venv target/tools
+	@target/tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $<
+	@touch $@
+
+target/tools/bin/cargo-deny: Makefile
+	@echo "compiling cargo-deny $(CARGO_DENY), once"
+	@CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true \
+		cargo install cargo-deny --version $(CARGO_DENY) --locked --debug --no-default-features --quiet \
+		--root target/tools --target-dir target/tools/build
+	@rm -rf target/tools/build # half a gigabyte that nothing needs any more
+	@touch $@

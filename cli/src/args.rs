@@ -1,0 +1,264 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use prism_domain::architecture::Architecture;
+use prism_domain::id::{BuildId, TemplateName};
+use prism_domain::money::MicroDollars;
+
+/// Keeps the AMIs of your templates patched, quick to launch and within budget.
+#[derive(Debug, Parser)]
+#[command(name = "prism", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The stack to talk to, by its CloudFormation name
+    #[arg(long, global = true, value_name = "NAME", env = "PRISM_STACK", default_value = "prism-auto-ami", value_parser = stack_name)]
+    pub stack: String,
+    /// The region of the stack; otherwise as every AWS tool finds it
+    #[arg(long, global = true)]
+    pub region: Option<String>,
+    /// The profile of ~/.aws/config to use; otherwise as every AWS tool finds it
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Talk to this address instead of AWS; otherwise what `AWS_ENDPOINT_URL` says
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// Text for people, or JSON for programs
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+    /// When to use colours; never where `NO_COLOR` is set
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// Tell times in UTC instead of this machine's zone
+    #[arg(long, global = true)]
+    pub utc: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// Says it to whatever writes to the terminal.
+    pub fn apply(self) {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Templates: apply them, list them, build their images
+    #[command(subcommand)]
+    Templates(Templates),
+    /// The policy: windows, deadlines, budgets
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Public base images
+    #[command(subcommand)]
+    BaseImages(BaseImages),
+    /// Builds: what was asked for, and what became of it
+    #[command(subcommand)]
+    Builds(Builds),
+    /// What people were told
+    #[command(subcommand)]
+    Notifications(Notifications),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Templates {
+    /// Check template files and apply what is new in them; all of them, or none if one is at fault
+    Apply(Apply),
+    /// Every template, with its images
+    List,
+    /// What happens to templates by itself
+    #[command(subcommand)]
+    AutoAmi(AutoAmi),
+}
+
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// Template files, or directories of them (*.yaml, *.yml)
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub paths: Vec<PathBuf>,
+    /// Only show what would change
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AutoAmi {
+    /// How every template stands, what is queued, and what is left of the budgets
+    Status,
+    /// Build a template's image by hand; approves a build of it that waits for approval
+    Build(Build),
+    /// What was decided about a template, and why
+    History(History),
+    /// The policy in force
+    Configure,
+}
+
+#[derive(Debug, Args)]
+pub struct Build {
+    /// The template
+    #[arg(value_parser = template_name)]
+    pub name: TemplateName,
+    /// Start at once, on emergency money
+    #[arg(long)]
+    pub urgent: bool,
+    /// Why, for those who read of it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Build for this architecture (may be given twice); otherwise the template's own
+    #[arg(long = "architecture", value_name = "ARCHITECTURE")]
+    pub architectures: Vec<Architecture>,
+    /// Build only if the estimate is at most this, in US dollars
+    #[arg(long, value_name = "AMOUNT")]
+    pub max_cost: Option<MicroDollars>,
+    /// When it has to be done, such as 2026-11-23T18:00:00Z
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub deadline: Option<Timestamp>,
+    /// Follow the build until it has ended
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct History {
+    /// The template
+    #[arg(value_parser = template_name)]
+    pub name: TemplateName,
+    /// Only what was decided on this day, such as 2026-11-24
+    #[arg(long, value_name = "DATE")]
+    pub on: Option<Date>,
+    /// At most so many decisions, the newest ones
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    pub limit: u16,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// The policy in force
+    Show,
+    /// Put a policy in force
+    Apply(PolicyApply),
+}
+
+#[derive(Debug, Args)]
+pub struct PolicyApply {
+    /// The policy, in YAML or JSON
+    #[arg(value_name = "FILE")]
+    pub path: PathBuf,
+    /// Only show what would change
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BaseImages {
+    /// Every base image that is watched, what it is now, and how many images stand on it
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Builds {
+    /// The newest builds, of one template or of all
+    List(BuildsList),
+    /// Everything about one build
+    Show(BuildsShow),
+}
+
+#[derive(Debug, Args)]
+pub struct BuildsList {
+    /// Only of this template
+    #[arg(value_parser = template_name)]
+    pub template: Option<TemplateName>,
+    /// At most so many, the newest ones
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    pub limit: u16,
+}
+
+#[derive(Debug, Args)]
+pub struct BuildsShow {
+    /// The build, such as python-ml-x86_64-17
+    pub build_id: BuildId,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Notifications {
+    /// The newest notices
+    List(NotificationsList),
+}
+
+#[derive(Debug, Args)]
+pub struct NotificationsList {
+    /// Those of the last so many days, at most 400
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub days: u16,
+}
+
+fn stack_name(text: &str) -> Result<String, String> {
+    let allowed = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if allowed && (1..=128).contains(&text.len()) && text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        Ok(text.to_owned())
+    } else {
+        Err("is not a stack name; allowed are 1 to 128 letters, digits and hyphens, a letter first".to_owned())
+    }
+}
+
+/// A template by its identifier, or by what people call it.
+fn template_name(text: &str) -> Result<TemplateName, String> {
+    text.parse().or_else(|error| prism_templates::slug_of(text).ok_or(error)).map_err(|error| error.to_string())
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "is not an instant such as 2026-11-23T18:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_template_may_be_named_as_people_call_it() {
+        assert_eq!(template_name("Python ML").unwrap().as_str(), "python-ml");
+        assert!(template_name("../x").is_err());
+    }
+
+    #[test]
+    fn what_is_no_stack_name_is_refused_before_aws_is_asked() {
+        assert!(stack_name("prism-auto-ami").is_ok());
+        assert!(["", "1st", "a/b", "*"].into_iter().all(|text| stack_name(text).is_err()));
+    }
+}

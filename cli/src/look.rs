@@ -1,0 +1,158 @@
+//! How things look: times, colours, tables and trees.
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use prism_domain::duration::relative;
+use prism_domain::zone::Zone;
+use termtree::Tree;
+
+pub const GOOD: Style = AnsiColor::Green.on_default();
+pub const BUSY: Style = AnsiColor::Cyan.on_default();
+pub const WARN: Style = AnsiColor::Yellow.on_default();
+pub const BAD: Style = AnsiColor::Red.on_default();
+pub const DIM: Style = Style::new().dimmed();
+pub const BOLD: Style = Style::new().bold();
+
+/// From whose view things are told.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Now, read once.
+    pub now: Timestamp,
+    /// The reader's zone.
+    pub zone: Zone,
+    /// How many columns the terminal has; nothing where there is none.
+    pub width: Option<u16>,
+}
+
+impl Look {
+    /// As seen from this machine.
+    pub fn here(now: Timestamp, utc: bool) -> Self {
+        let system = jiff::tz::TimeZone::try_system().ok();
+        let zone = system.and_then(|zone| zone.iana_name()?.parse().ok()).filter(|_| !utc).unwrap_or_else(Zone::utc);
+        Self { now, zone, width: Table::new().width() }
+    }
+
+    /// `3 hours ago`, `in 25 minutes`.
+    pub fn ago(&self, at: Timestamp) -> String {
+        relative(at, self.now)
+    }
+
+    /// `02:30 UTC`, with its date when that is over a day away.
+    pub fn clock(&self, at: Timestamp) -> String {
+        self.zone.clock(at, self.now)
+    }
+
+    /// `Tue 24 Nov 2026 02:30`: for columns, whose head names the zone.
+    pub fn stamp(&self, at: Timestamp) -> String {
+        self.zone.local(at).strftime("%a %d %b %Y %H:%M").to_string()
+    }
+
+    /// `Tue 24 Nov 2026 02:30 UTC (3 hours ago)`.
+    pub fn instant(&self, at: Timestamp) -> String {
+        format!("{} {} ({})", self.stamp(at), self.zone.name(), self.ago(at))
+    }
+
+    /// Which day that is for the reader: `now`, `today`, `tonight`, `tomorrow`, or its date.
+    pub fn day(&self, at: Timestamp) -> String {
+        if at <= self.now {
+            return "now".to_owned();
+        }
+        let (then, today) = (self.zone.local(at), self.zone.date(self.now));
+        let tomorrow = today.saturating_add(1.day());
+        let night = (then.date() == today && !(6..20).contains(&then.hour())) || (then.date() == tomorrow && then.hour() < 6);
+        if night {
+            "tonight".to_owned()
+        } else if then.date() == today {
+            "today".to_owned()
+        } else if then.date() == tomorrow {
+            "tomorrow".to_owned()
+        } else {
+            then.strftime("%a %d %b").to_string()
+        }
+    }
+
+    /// `now`, or `tonight (02:30 UTC, in 9 hours)`.
+    pub fn when(&self, at: Timestamp) -> String {
+        if at <= self.now {
+            return "now".to_owned();
+        }
+        let time = self.zone.local(at).strftime("%H:%M").to_string();
+        format!("{} ({time} {}, {})", self.day(at), self.zone.name(), self.ago(at))
+    }
+
+    /// A table without borders. `flexible`: the column that gives way where the terminal is narrow.
+    pub fn table(&self, head: &[&str], rows: Vec<Vec<Cell>>, flexible: usize) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.force_no_tty().enforce_styling();
+        table.set_header(head.iter().map(|title| Cell::new(title).fg(Color::DarkGrey)));
+        table.add_rows(rows);
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        if let Some(width) = self.width {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+            let rigid = table.column_max_content_widths();
+            for (place, column) in table.column_iter_mut().enumerate() {
+                if place != flexible {
+                    let content = rigid.get(place).copied().unwrap_or_default();
+                    column.set_constraint(ColumnConstraint::LowerBoundary(comfy_table::Width::Fixed(content.saturating_add(2))));
+                }
+            }
+        }
+        table.trim_fmt()
+    }
+}
+
+/// A text in a style.
+pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// A line, and what stands below it.
+pub fn branch(line: impl Into<String>, below: impl IntoIterator<Item = impl Into<Tree<String>>>) -> Tree<String> {
+    Tree::new(line.into()).with_leaves(below)
+}
+
+/// `1 template`, `3 templates`.
+pub fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// A length of time without what is below a minute, once there is one.
+pub fn length(duration: SignedDuration) -> String {
+    let minutes = duration.as_mins();
+    prism_domain::duration::humanize(if minutes > 0 { SignedDuration::from_mins(minutes) } else { duration })
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// Monday 23 November 2026, 17:00 UTC, as a reader in UTC without a terminal sees it.
+    pub fn look() -> Look {
+        Look { now: "2026-11-23T17:00:00Z".parse().unwrap(), zone: Zone::utc(), width: None }
+    }
+
+    /// What is left where there are no colours.
+    pub fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_time_to_come_is_told_as_people_say_it() {
+        let told = |at: &str| look().when(at.parse().unwrap());
+        assert_eq!(told("2026-11-23T16:59:00Z"), "now");
+        assert_eq!(told("2026-11-23T18:30:00Z"), "today (18:30 UTC, in 2 hours)");
+        assert_eq!(told("2026-11-24T02:30:00Z"), "tonight (02:30 UTC, in 10 hours)");
+        assert_eq!(told("2026-11-24T12:00:00Z"), "tomorrow (12:00 UTC, in 19 hours)");
+        assert_eq!(told("2026-12-01T00:00:00Z"), "Tue 01 Dec (00:00 UTC, in 7 days)");
+    }
+
+    #[test]
+    fn a_table_has_no_borders_and_no_blanks_at_the_end() {
+        let rows = vec![vec![Cell::new("python-ml").fg(Color::Green), Cell::new("3")], vec![Cell::new("r"), Cell::new("12")]];
+        assert_eq!(plain(&look().table(&["TEMPLATE", "REVISION"], rows, 0)), "TEMPLATE   REVISION\npython-ml  3\nr          12");
+    }
+}

@@ -1,0 +1,28 @@
+//! `prism`: the command line of Prism Auto-AMI. Documented in `docs/CLI.md`.
+
+mod args;
+mod commands;
+mod condition;
+mod diff;
+mod fault;
+mod look;
+mod near;
+mod output;
+mod progress;
+mod stack;
+mod standing;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    cli.global.color.apply();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(commands::run(cli)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fault::report(&error),
+    }
+}

@@ -1,0 +1,100 @@
+//! What is shown while something takes its time, and doing many things at once.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::pin::pin;
+
+use anyhow::Context as _;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, interval};
+
+const FRAME: Duration = Duration::from_millis(100);
+
+/// Nothing is shown of what is done within so many frames.
+const PATIENCE: usize = 10;
+
+const FRAMES: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+
+/// How many calls are under way at the same time.
+const AT_ONCE: usize = 16;
+
+/// Does some work; if that takes long and a person watches, says what is being done.
+pub async fn during<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let watched = std::io::stderr().is_terminal();
+    let mut frames = interval(FRAME);
+    let mut count = 0_usize;
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => {
+                if watched && count > PATIENCE {
+                    say("\r\u{1b}[2K");
+                }
+                return done;
+            }
+            _ = frames.tick() => {
+                count += 1;
+                if watched && count > PATIENCE {
+                    let frame = FRAMES.get(count % FRAMES.len()).copied().unwrap_or('.');
+                    say(&format!("\r\u{1b}[2K{frame} {what} ({} s)", count / 10));
+                }
+            }
+        }
+    }
+}
+
+/// Says a line of progress.
+pub fn line(text: &str) {
+    say(&format!("{text}\n"));
+}
+
+fn say(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    // Progress that nobody can read is no failure.
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+/// Does the same with many inputs, several at a time. Answers in the order of the inputs.
+pub async fn each<I, T, F>(inputs: Vec<I>, work: impl Fn(I) -> F) -> anyhow::Result<Vec<T>>
+where
+    T: Send + 'static,
+    F: Future<Output = anyhow::Result<T>> + Send + 'static,
+{
+    let mut done: Vec<(usize, T)> = Vec::with_capacity(inputs.len());
+    let mut inputs = inputs.into_iter().enumerate();
+    let mut running = JoinSet::new();
+    loop {
+        while running.len() < AT_ONCE {
+            let Some((place, input)) = inputs.next() else { break };
+            let one = work(input);
+            running.spawn(async move { one.await.map(|value| (place, value)) });
+        }
+        match running.join_next().await {
+            Some(result) => done.push(result.context("a task ended early")??),
+            None => break,
+        }
+    }
+    done.sort_by_key(|(place, _)| *place);
+    Ok(done.into_iter().map(|(_, value)| value).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn answers_come_in_the_order_of_the_inputs() {
+        let inputs: Vec<u64> = (0..40).collect();
+        let doubled = each(inputs, |n| async move {
+            tokio::time::sleep(Duration::from_millis(40 - n)).await;
+            anyhow::Ok(n * 2)
+        });
+        assert_eq!(doubled.await.unwrap(), (0..40).map(|n| n * 2).collect::<Vec<u64>>());
+    }
+
+    #[tokio::test]
+    async fn one_failure_is_the_answer() {
+        let failed = each(vec![1, 2, 3], |n| async move { if n == 2 { anyhow::bail!("no") } else { Ok(n) } });
+        assert_eq!(failed.await.unwrap_err().to_string(), "no");
+    }
+}

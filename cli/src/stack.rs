@@ -1,0 +1,95 @@
+//! The stack that a command talks to.
+
+use anyhow::{Context as _, anyhow, bail};
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use prism_aws::functions::Functions;
+use prism_aws::parameters::Parameters;
+use prism_aws::table::Table;
+use prism_aws::workflow::Workflow;
+use prism_domain::id::Region;
+use serde::Deserialize;
+use tokio::time::Duration;
+
+use crate::args::Global;
+use crate::progress;
+
+/// Where a stack writes the names of its parts.
+fn parameter(stack: &str) -> String {
+    format!("/prism/stacks/{stack}")
+}
+
+#[derive(Debug, Deserialize)]
+struct Names {
+    table: String,
+    state_machine: String,
+    schedule_builds: String,
+}
+
+/// A deployed stack.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// Its table.
+    pub table: Table,
+    /// Its state machine.
+    pub workflow: Workflow,
+    /// Its functions.
+    pub functions: Functions,
+    /// The one that looks at the queue.
+    pub schedule_builds: String,
+    /// Where it is.
+    pub region: Region,
+}
+
+impl Stack {
+    /// Finds the stack that the options name.
+    pub async fn find(options: &Global) -> anyhow::Result<Self> {
+        progress::during("looking for the stack", Self::look_up(options)).await
+    }
+
+    async fn look_up(options: &Global) -> anyhow::Result<Self> {
+        let config = sdk_config(options).await;
+        let Some(region) = config.region() else {
+            bail!("no AWS region is set: give --region, set AWS_REGION, or choose a profile that has one with --profile");
+        };
+        let region: Region = region.as_ref().parse().map_err(|error| anyhow!("\"{region}\" {error}"))?;
+        let name = parameter(&options.stack);
+        let mut values = Parameters::new(&config)
+            .values(std::slice::from_ref(&name))
+            .await
+            .with_context(|| format!("the stack {} could not be looked up", options.stack))?;
+        let Some(names) = values.remove(&name) else {
+            bail!(
+                "there is no stack {} in {region} (no parameter {name}): deploy it there, or name another one with --stack or --region",
+                options.stack
+            );
+        };
+        let names: Names = serde_json::from_str(&names)
+            .map_err(|error| anyhow!("the parameter {name} cannot be read: {error}; deploy the stack again with this version"))?;
+        Ok(Self {
+            table: Table::new(&config, names.table),
+            workflow: Workflow::new(&config, names.state_machine),
+            functions: Functions::new(&config),
+            schedule_builds: names.schedule_builds,
+            region,
+        })
+    }
+}
+
+async fn sdk_config(options: &Global) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(Duration::from_secs(20))
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
+    if let Some(region) = &options.region {
+        loader = loader.region(aws_config::Region::new(region.clone()));
+    }
+    if let Some(profile) = &options.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &options.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    loader.load().await
+}

@@ -1,0 +1,148 @@
+//! What is looked at, and to whom it is handed. One look that fails does not keep the others from being
+//! made.
+
+use jiff::{SignedDuration, Timestamp};
+use prism_aws::error::Result;
+use prism_aws::image_builder::ImageState;
+use prism_aws::stream::StreamEvent;
+use prism_aws::workflow::Standing;
+use prism_aws::{base_images, builds, claims, clock, inventory, keys, notices, parameters, templates};
+use prism_domain::build::Channel;
+use prism_domain::catalogue;
+use prism_domain::claim::{Held, Stage};
+use prism_domain::duration::before;
+use prism_domain::id::Target;
+use prism_domain::zone::Zone;
+use serde_json::json;
+
+use crate::{Output, ReconcileBuilds};
+
+/// What is younger than this may still be on its way.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(5);
+
+/// How many of an image's last moves are looked at.
+const MOVES: usize = 5;
+
+impl ReconcileBuilds {
+    /// Builds of executions that are over, and images that are.
+    pub(crate) async fn claims(&self, output: &mut Output) -> Result<()> {
+        for claim in claims::all(&self.table).await? {
+            let looked = match &claim.held {
+                Some(held) => self.held(held, output).await,
+                // What was to follow a build, and was not started when that one was closed.
+                None if claim.next.is_some() => self.close_again(&claim.target, claim.counter, output).await,
+                None => Ok(()),
+            };
+            count(looked, output);
+        }
+        Ok(())
+    }
+
+    async fn held(&self, held: &Held, output: &mut Output) -> Result<()> {
+        if self.workflow.standing(&held.execution).await? != Standing::Running {
+            output.unclosed += 1;
+            return self.close(&held.execution).await;
+        }
+        if held.stage != Stage::Building {
+            return Ok(());
+        }
+        let build = builds::get(&self.table, &held.queued.build).await?;
+        let Some(run) = &build.run else { return Ok(()) };
+        let ended = match build.outcome {
+            Some(_) => true,
+            None => match self.image_builder.look(&run.arn).await? {
+                Some(look) => matches!(look.state, ImageState::Ended { .. }),
+                None => false,
+            },
+        };
+        // One that is published is past its image, and on its way to be closed.
+        if ended && build.published_at.is_none() {
+            output.untold += 1;
+            self.functions.poke(&self.menders.finish_image, &json!({ "resources": [run.arn] })).await?;
+        }
+        Ok(())
+    }
+
+    async fn close(&self, execution: &str) -> Result<()> {
+        let change = json!({ "detail": { "executionArn": execution, "status": "FAILED" } });
+        self.functions.poke(&self.menders.close_build, &change).await
+    }
+
+    async fn close_again(&self, target: &Target, counter: u32, output: &mut Output) -> Result<()> {
+        let build = builds::get(&self.table, &target.build(counter)).await?;
+        output.unclosed += 1;
+        self.close(&build.execution).await
+    }
+
+    /// Channels whose parameter in this region is not what they say.
+    pub(crate) async fn channels(&self, output: &mut Output) -> Result<()> {
+        let mut channels: Vec<Channel> = Vec::new();
+        for record in templates::all(&self.table).await? {
+            channels.extend(inventory::channels(&self.table, &record.name).await?);
+        }
+        for batch in channels.chunks(parameters::BATCH) {
+            let looked = self.channel_batch(batch, output).await;
+            count(looked, output);
+        }
+        Ok(())
+    }
+
+    async fn channel_batch(&self, batch: &[Channel], output: &mut Output) -> Result<()> {
+        let name = |channel: &Channel| parameters::latest(&self.prefix, &channel.build.target);
+        let values = self.parameters.values(&batch.iter().map(name).collect::<Vec<_>>()).await?;
+        for channel in batch {
+            let value = values.get(&name(channel)).map(String::as_str);
+            let right = channel.amis.values().any(|ami| Some(ami.as_str()) == value);
+            if !right || channel.verified_version != channel.version {
+                output.unpublished += 1;
+                self.functions.poke(&self.menders.publish_image, &json!({ "build_id": channel.build })).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notices of the last days that were not sent.
+    pub(crate) async fn notices(&self, output: &mut Output) -> Result<()> {
+        let now = clock::now();
+        for days in 0..3 {
+            let day = Zone::utc().date(before(now, SignedDuration::from_hours(24 * days)));
+            for record in notices::of_day(&self.table, day).await? {
+                let notice = &record.notice;
+                if record.sent_at.is_none() && is_late(notice.created_at, now) {
+                    let event = StreamEvent::naming(&keys::notice(notice.created_at, &notice.id));
+                    output.unsent += 1;
+                    count(self.functions.poke(&self.menders.notify, &event).await, output);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The last moves of every base image that were not responded to.
+    pub(crate) async fn updates(&self, output: &mut Output) -> Result<()> {
+        let now = clock::now();
+        for base in catalogue::all() {
+            for architecture in base.parameters.keys() {
+                for record in base_images::newest_updates(&self.table, &base.name, *architecture, MOVES).await? {
+                    if record.responded_at.is_none() && is_late(record.update.updated_at, now) {
+                        let event = StreamEvent::naming(&keys::update(&record.update.id));
+                        output.unanswered += 1;
+                        count(self.functions.poke(&self.menders.respond_to_update, &event).await, output);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_late(at: Timestamp, now: Timestamp) -> bool {
+    at < before(now, ON_ITS_WAY)
+}
+
+fn count(looked: Result<()>, output: &mut Output) {
+    if let Err(error) = looked {
+        tracing::error!(error.name = error.name(), "a look failed: {error}");
+        output.failed += 1;
+    }
+}

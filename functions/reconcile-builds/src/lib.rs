@@ -1,0 +1,92 @@
+//! reconcile-builds: finds what events have lost, and hands each find to the function that mends it:
+//! executions that ended without closing their build, images whose end nobody told, parameters that are
+//! not what their channel says, notices that were not sent, updates that were not responded to.
+//!
+//! It decides nothing and writes nothing: it only has others look.
+
+mod finds;
+
+use aws_config::SdkConfig;
+use prism_aws::error::Result;
+use prism_aws::functions::Functions;
+use prism_aws::image_builder::ImageBuilder;
+use prism_aws::parameters::Parameters;
+use prism_aws::runtime::Function;
+use prism_aws::settings;
+use prism_aws::table::Table;
+use prism_aws::workflow::Workflow;
+use serde::Serialize;
+use serde_json::Value;
+
+/// The function.
+#[derive(Debug)]
+pub struct ReconcileBuilds {
+    table: Table,
+    workflow: Workflow,
+    image_builder: ImageBuilder,
+    parameters: Parameters,
+    functions: Functions,
+    prefix: String,
+    menders: Menders,
+}
+
+/// The functions that mend.
+#[derive(Debug)]
+struct Menders {
+    close_build: String,
+    finish_image: String,
+    publish_image: String,
+    notify: String,
+    respond_to_update: String,
+}
+
+/// What was found, and handed on.
+#[derive(Debug, Default, Serialize)]
+pub struct Output {
+    /// Builds whose execution has ended without closing them.
+    unclosed: usize,
+    /// Images that ended without anybody being told.
+    untold: usize,
+    /// Channels whose parameters are not right.
+    unpublished: usize,
+    /// Notices that were not sent.
+    unsent: usize,
+    /// Updates that were not responded to.
+    unanswered: usize,
+    /// Looks that failed, and are made again the next time.
+    failed: usize,
+}
+
+impl Function for ReconcileBuilds {
+    /// Whatever the event says: it is a hint to look.
+    type Input = Value;
+    type Output = Output;
+
+    fn new(config: &SdkConfig) -> Result<Self> {
+        Ok(Self {
+            table: Table::new(config, settings::required("TABLE_NAME")?),
+            workflow: Workflow::new(config, settings::required("STATE_MACHINE_ARN")?),
+            image_builder: ImageBuilder::new(config),
+            parameters: Parameters::new(config),
+            functions: Functions::new(config),
+            prefix: settings::required("PARAMETER_PREFIX")?,
+            menders: Menders {
+                close_build: settings::required("CLOSE_BUILD_FUNCTION")?,
+                finish_image: settings::required("FINISH_IMAGE_FUNCTION")?,
+                publish_image: settings::required("PUBLISH_IMAGE_FUNCTION")?,
+                notify: settings::required("NOTIFY_FUNCTION")?,
+                respond_to_update: settings::required("RESPOND_TO_UPDATE_FUNCTION")?,
+            },
+        })
+    }
+
+    async fn handle(&self, _hint: Value) -> Result<Output> {
+        let mut output = Output::default();
+        self.claims(&mut output).await?;
+        self.channels(&mut output).await?;
+        self.notices(&mut output).await?;
+        self.updates(&mut output).await?;
+        tracing::info!(?output, "reconciled");
+        Ok(output)
+    }
+}

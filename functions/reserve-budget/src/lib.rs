@@ -1,0 +1,188 @@
+//! reserve-budget: the gate. Checks again what may have changed since the build was queued, freezes what
+//! is built, and reserves the money and a place among the running builds, all in one transaction.
+
+use aws_config::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+use prism_aws::error::{Error, Result};
+use prism_aws::queue::{self, Queue, TurnAnswer};
+use prism_aws::runtime::{Function, about};
+use prism_aws::table::{Applied, Table, back_off};
+use prism_aws::{base_images, builds, claims, clock, fault, journal, ledger, policies, settings, templates};
+use prism_domain::build::{Build, Frozen};
+use prism_domain::catalogue;
+use prism_domain::claim::{Claim, Held, Stage};
+use prism_domain::decision::{Decision, DecisionKind};
+use prism_domain::duration::after;
+use prism_domain::id::BuildId;
+use prism_domain::ledger::{Booking, BudgetSource, Reservation};
+use prism_domain::policy::Policy;
+use prism_domain::schedule::Turn;
+use serde::Deserialize;
+use serde_json::json;
+
+/// How often a reservation is tried again when others change what it stands on.
+const TRIES: u32 = 6;
+
+/// When to look again for a base image that has not been seen yet.
+const UNSEEN: SignedDuration = SignedDuration::from_mins(15);
+
+/// The function.
+#[derive(Debug)]
+pub struct ReserveBudget {
+    table: Table,
+}
+
+/// What the state machine gives.
+#[derive(Debug, Deserialize)]
+pub struct Input {
+    /// The ARN of the execution.
+    execution: String,
+    /// Its build.
+    build_id: BuildId,
+}
+
+impl Function for ReserveBudget {
+    type Input = Input;
+    type Output = TurnAnswer;
+
+    fn new(config: &SdkConfig) -> Result<Self> {
+        Ok(Self { table: Table::new(config, settings::required("TABLE_NAME")?) })
+    }
+
+    async fn handle(&self, input: Input) -> Result<TurnAnswer> {
+        about(&input.build_id);
+        for attempt in 0..TRIES {
+            let now = clock::now();
+            if let Some(answer) = self.attempt(&input, now).await? {
+                tracing::info!(answer = ?answer.answer, "{} {}", input.build_id, answer.reason);
+                return Ok(answer);
+            }
+            back_off(attempt).await;
+        }
+        // Not an error: the money is contended, and the queue decides who is next.
+        let now = clock::now();
+        Ok(TurnAnswer::wait(
+            after(now, SignedDuration::from_mins(1)),
+            "waits: others reserve money at this moment",
+            now,
+        ))
+    }
+}
+
+impl ReserveBudget {
+    /// One reading, one decision, one write. `None`: what was read has changed meanwhile.
+    async fn attempt(&self, input: &Input, now: Timestamp) -> Result<Option<TurnAnswer>> {
+        let build = builds::get(&self.table, &input.build_id).await?;
+        let claim = claims::of(&self.table, &input.build_id.target).await?;
+        let Some(held) = claim.held.clone().filter(|held| held.execution == input.execution) else {
+            let reason = build.ending.map_or_else(|| "no longer holds its claim".to_owned(), |ending| ending.message);
+            return Ok(Some(TurnAnswer::stop(reason)));
+        };
+        if held.stage == Stage::Building {
+            return Ok(Some(TurnAnswer::go("its money is reserved")));
+        }
+        let policy = policies::current(&self.table).await?;
+        let queue = Queue::read(&self.table, &policy, now).await?;
+        match queue.turn_of(&build.id, &policy, now) {
+            Some(Turn::Go { source, bookings }) => {
+                let frozen = match self.freeze(&build, &policy, now).await? {
+                    Ok(frozen) => frozen,
+                    Err(answer) => return Ok(Some(answer)),
+                };
+                self.reserve(build, claim, held, frozen, (source, &bookings), &policy, now).await
+            }
+            Some(turn) => self.hold_back(&build, &held, TurnAnswer::of(&turn, now), now).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What the build is made of from now on, or why it can't be made now.
+    async fn freeze(&self, build: &Build, policy: &Policy, now: Timestamp) -> Result<Result<Frozen, TurnAnswer>> {
+        let target = &build.id.target;
+        let resolved = match templates::resolved(&self.table, &target.template).await {
+            Ok(resolved) => resolved,
+            Err(Error::InvalidRequest(reason)) => {
+                return Ok(Err(TurnAnswer::stop(format!("cannot be built: {reason}"))));
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(base) = catalogue::find(&resolved.base) else {
+            let reason = format!("cannot be built: base image {} is not in the catalogue", resolved.base);
+            return Ok(Err(TurnAnswer::stop(reason)));
+        };
+        let region = settings::parsed("AWS_REGION")?;
+        let Some(image) = base_images::current(&self.table, &base.name, target.architecture, &region).await? else {
+            let reason =
+                format!("waits until base image {} is seen for {} in {region}", base.name, target.architecture);
+            return Ok(Err(TurnAnswer::wait(after(now, UNSEEN), reason, now)));
+        };
+        Ok(Ok(Frozen {
+            base: base.name.clone(),
+            base_image_id: image.current.image_id,
+            root_device: image.current.root_device,
+            content_hash: resolved.content_hash(),
+            template: serde_json::to_value(&resolved).map_err(|error| Error::malformed("a template", error))?,
+            regions: queue::regions(policy)?,
+            policy_version: policy.version,
+        }))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "everything that the one transaction writes")]
+    async fn reserve(
+        &self,
+        build: Build,
+        claim: Claim,
+        held: Held,
+        frozen: Frozen,
+        (source, bookings): (BudgetSource, &[Booking]),
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Option<TurnAnswer>> {
+        let amount = held.queued.estimate;
+        let decision = Decision {
+            kind: DecisionKind::Reserve,
+            subject: build.id.to_string(),
+            reasons: vec![format!("{amount} is reserved from the {} budget", source.as_str())],
+            inputs: json!({
+                "base_image": frozen.base_image_id, "content": frozen.content_hash, "bookings": bookings,
+                "policy": policy.version,
+            }),
+            at: now,
+        };
+        let id = build.id.clone();
+        let mut writes = ledger::reserve(bookings, amount, policy)?;
+        writes.push(journal::write(&id.target.template, &decision)?);
+        writes.push(builds::write(&Build {
+            frozen: Some(frozen),
+            reservation: Some(Reservation::open(source, amount, bookings)),
+            ..build
+        })?);
+        let held = Held { stage: Stage::Building, parked: None, ..held };
+        writes.push(claims::write(&Claim { held: Some(held), ..claim })?);
+        match self.table.transact(&format!("reserving money for build {id}"), writes).await? {
+            Applied::Written => {
+                fault::point("reserve-budget.reserved");
+                Ok(Some(TurnAnswer::go("has its money")))
+            }
+            Applied::Lost(_) => Ok(None),
+        }
+    }
+
+    /// Says in the journal why a build waits or stops, unless that is what it waits for already.
+    async fn hold_back(&self, build: &Build, held: &Held, answer: TurnAnswer, now: Timestamp) -> Result<TurnAnswer> {
+        if held.parked.as_ref().is_some_and(|parked| parked.reason == answer.reason) {
+            return Ok(answer);
+        }
+        let decision = Decision {
+            kind: DecisionKind::Defer,
+            subject: build.id.to_string(),
+            reasons: vec![format!("it {}", answer.reason)],
+            inputs: json!({ "until": answer.until, "estimate": held.queued.estimate }),
+            at: now,
+        };
+        let write = journal::write(&build.id.target.template, &decision)?;
+        match self.table.transact("writing the journal", vec![write]).await? {
+            Applied::Written | Applied::Lost(_) => Ok(answer),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Base images: what they are now, their moves, and who stands on them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use prism_domain::architecture::Architecture;
+use prism_domain::id::{BaseImageName, Region, Target, TrackedImageId, UpdateId};
+use prism_domain::update::{BaseImageUpdate, TrackedImage};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::keys::{self, Key};
+use crate::table::{Applied, Table, Write, text};
+
+/// A move of a base image, and when its dependants were asked to rebuild.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateRecord {
+    /// The move.
+    #[serde(flatten)]
+    pub update: BaseImageUpdate,
+    /// When people were told; nothing until then.
+    pub announced_at: Option<Timestamp>,
+    /// When every dependant's build was started; nothing until then.
+    pub responded_at: Option<Timestamp>,
+}
+
+/// A target whose active image stands on a base image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependant {
+    /// The target.
+    pub target: Target,
+}
+
+/// What a base image is now in a region, if it has been seen.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn tracked(table: &Table, id: &TrackedImageId) -> Result<Option<TrackedImage>> {
+    table.get(&keys::tracked_image(id)).await
+}
+
+/// What a base image is now, if it has been seen, in the region of this stack.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn current(
+    table: &Table,
+    name: &BaseImageName,
+    architecture: Architecture,
+    region: &Region,
+) -> Result<Option<TrackedImage>> {
+    tracked(table, &TrackedImageId { name: name.clone(), architecture, region: region.clone() }).await
+}
+
+/// Writes the first sight of an image.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn write_first(table: &Table, tracked: &TrackedImage) -> Result<Applied> {
+    let write = Write::insert(&keys::tracked_image(&tracked.id), tracked)?;
+    table.transact(&format!("recording {}", tracked.id), vec![write]).await
+}
+
+/// Writes a move: what the image is now, if it still is what it moved from, and the update.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn write_move(table: &Table, tracked: &TrackedImage, update: &BaseImageUpdate) -> Result<Applied> {
+    let previous = ("current.image_id = :previous", [(":previous", text(update.previous_image_id.as_str()))]);
+    let writes = vec![
+        Write::put_if(&keys::tracked_image(&tracked.id), tracked, previous.0, &previous.1)?,
+        Write::insert(
+            &keys::update(&update.id),
+            &UpdateRecord { update: update.clone(), announced_at: None, responded_at: None },
+        )?,
+    ];
+    table.transact(&format!("recording update {}", update.id), writes).await
+}
+
+/// A move, if there is such a one.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn update(table: &Table, id: &UpdateId) -> Result<Option<UpdateRecord>> {
+    table.get(&keys::update(id)).await
+}
+
+/// The move of a key, as it is now.
+///
+/// # Errors
+///
+/// If AWS fails, or the item is no move.
+pub async fn update_at(table: &Table, key: &Key) -> Result<Option<UpdateRecord>> {
+    table.get(key).await
+}
+
+/// The write that records that people were told of a move, once.
+///
+/// # Errors
+///
+/// If a write cannot be built.
+pub fn announced(id: &UpdateId, now: Timestamp) -> Result<Write> {
+    let untold = "attribute_type(announced_at, :null)";
+    let values = [(":now", text(&now.to_string())), (":null", text("NULL"))];
+    Write::update(&keys::update(id), "SET announced_at = :now", Some(untold), &values)
+}
+
+/// Records that every dependant's build was started.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn mark_responded(table: &Table, id: &UpdateId, now: Timestamp) -> Result<()> {
+    let write = Write::update(
+        &keys::update(id),
+        "SET responded_at = :now",
+        Some("attribute_exists(pk)"),
+        &[(":now", text(&now.to_string()))],
+    )?;
+    let _: Applied = table.transact(&format!("marking update {id} as responded to"), vec![write]).await?;
+    Ok(())
+}
+
+/// A move that has to be there.
+///
+/// # Errors
+///
+/// If AWS fails, or there is none.
+pub async fn known_update(table: &Table, id: &UpdateId) -> Result<BaseImageUpdate> {
+    let record = update(table, id).await?;
+    Ok(record.ok_or_else(|| Error::malformed(format!("update {id}"), "there is no such update"))?.update)
+}
+
+/// The newest moves of a base image, newest first.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn newest_updates(
+    table: &Table,
+    name: &BaseImageName,
+    architecture: Architecture,
+    limit: usize,
+) -> Result<Vec<UpdateRecord>> {
+    table.newest(&keys::base_image(name, architecture), keys::UPDATE, limit).await
+}
+
+/// Every target whose active image stands on a base image.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn dependants(table: &Table, name: &BaseImageName, architecture: Architecture) -> Result<Vec<Dependant>> {
+    table.query(&keys::base_image(name, architecture), keys::DEPENDANT).await
+}
+
+/// What one look at all base images of a region came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchRun {
+    /// Where.
+    pub region: Region,
+    /// When.
+    pub looked_at: Timestamp,
+    /// How many are what they were.
+    pub same: u32,
+    /// Those that moved.
+    pub moved: Vec<UpdateId>,
+    /// Those that were seen for the first time.
+    pub first: Vec<String>,
+    /// Those that the region does not have.
+    pub missing: Vec<String>,
+    /// Those that could not be looked at, and why.
+    pub failed: BTreeMap<String, String>,
+}
+
+impl WatchRun {
+    /// A run that has seen nothing yet.
+    #[must_use]
+    pub fn empty(region: &Region, looked_at: Timestamp) -> Self {
+        Self {
+            region: region.clone(),
+            looked_at,
+            same: 0,
+            moved: Vec::new(),
+            first: Vec::new(),
+            missing: Vec::new(),
+            failed: BTreeMap::new(),
+        }
+    }
+}
+
+/// Records a run in place of the one before it.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn write_run(table: &Table, run: &WatchRun) -> Result<()> {
+    let write = Write::put(&keys::watch(run.region.as_str()), run)?;
+    let _: Applied = table.transact("recording the look at base images", vec![write]).await?;
+    Ok(())
+}
+
+/// The last look at the base images of a region.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn last_run(table: &Table, region: &Region) -> Result<Option<WatchRun>> {
+    table.get(&keys::watch(region.as_str())).await
+}

@@ -1,0 +1,159 @@
+//! What can go wrong at the edge, under the names that the state machine's Retry and Catch match.
+
+use std::error::Error as StdError;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use prism_domain::problem::Problems;
+
+/// The source of an error, kept for the log.
+pub type Source = Box<dyn StdError + Send + Sync>;
+
+/// An error of a function.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Throttled, timed out, unreachable, or lost too many races: worth another try.
+    #[error("{action}: {reason}")]
+    Transient {
+        /// What was being done.
+        action: String,
+        /// AWS's error code, or what happened to the call.
+        reason: String,
+        /// What the SDK says.
+        #[source]
+        source: Option<Source>,
+    },
+    /// AWS refuses, and will refuse again.
+    #[error("{action}: {reason}")]
+    Permanent {
+        /// What was being done.
+        action: String,
+        /// AWS's error code and message.
+        reason: String,
+        /// What the SDK says.
+        #[source]
+        source: Option<Source>,
+    },
+    /// The input is at fault.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// A parameter does not have its value yet: SSM validates an image after it has answered.
+    #[error("the parameter {name} is not {expected} yet")]
+    ParameterNotYetRight {
+        /// The parameter.
+        name: String,
+        /// The image that it has to name.
+        expected: String,
+    },
+    /// A record or a setting that this version cannot read.
+    #[error("{what} cannot be read: {reason}")]
+    Malformed {
+        /// Which record or setting.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A result at the edge.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Error codes by which AWS services say that they are busy. Each names only throttling or a conflict.
+/// Sources: the `Errors` section of each operation that is called, and
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>.
+const BUSY: [&str; 14] = [
+    "ThrottlingException",
+    "Throttling",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "ProvisionedThroughputExceededException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+    "CallRateLimitExceededException",
+    "ServiceUnavailableException",
+    "ServiceUnavailable",
+    "InternalServerError",
+    "InternalError",
+    "TooManyUpdates",
+];
+
+impl Error {
+    /// The name under which the state machine knows the error.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Transient { .. } => "TransientFault",
+            Self::Permanent { .. } | Self::Malformed { .. } => "PermanentFault",
+            Self::InvalidRequest(_) => "InvalidRequest",
+            Self::ParameterNotYetRight { .. } => "ParameterNotYetRight",
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Transient { .. } | Self::ParameterNotYetRight { .. })
+    }
+
+    /// A conflict that bounded retries did not resolve.
+    #[must_use]
+    pub fn lost_race(action: impl Into<String>) -> Self {
+        Self::Transient {
+            action: action.into(),
+            reason: "others were faster, again and again".to_owned(),
+            source: None,
+        }
+    }
+
+    /// A record that this version cannot read.
+    #[expect(clippy::needless_pass_by_value, reason = "errors and texts are given away alike")]
+    pub fn malformed(what: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Malformed { what: what.into(), reason: reason.to_string() }
+    }
+
+    /// What the SDK's error of `action` means.
+    pub fn from_sdk<E>(action: impl Into<String>, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let action = action.into();
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let reason = match &error {
+            SdkError::ServiceError(service) => {
+                let code = service.err().code().unwrap_or("an error without a code");
+                match service.err().message() {
+                    Some(message) => format!("{code}: {message}"),
+                    None => code.to_owned(),
+                }
+            }
+            SdkError::TimeoutError(_) => "timed out".to_owned(),
+            SdkError::DispatchFailure(_) => "AWS could not be reached".to_owned(),
+            SdkError::ResponseError(_) => "the answer could not be read".to_owned(),
+            _ => "the call could not be made".to_owned(),
+        };
+        let transient = match &error {
+            SdkError::ServiceError(service) => {
+                service.err().code().is_some_and(|code| BUSY.contains(&code))
+                    || status.is_some_and(|s| s >= 500 || s == 429)
+            }
+            SdkError::ConstructionFailure(_) => false,
+            _ => true,
+        };
+        let source: Option<Source> = Some(Box::new(error));
+        if transient { Self::Transient { action, reason, source } } else { Self::Permanent { action, reason, source } }
+    }
+}
+
+impl From<Problems> for Error {
+    fn from(problems: Problems) -> Self {
+        Self::InvalidRequest(problems.to_string())
+    }
+}
+
+impl From<Error> for lambda_runtime::Diagnostic {
+    fn from(error: Error) -> Self {
+        Self { error_type: error.name().to_owned(), error_message: error.to_string() }
+    }
+}

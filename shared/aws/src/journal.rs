@@ -1,0 +1,28 @@
+//! The journal: decisions, written with what they decide.
+
+use jiff::SignedDuration;
+use prism_domain::decision::{Decision, KEPT_DAYS};
+use prism_domain::id::TemplateName;
+
+use crate::error::Result;
+use crate::keys;
+use crate::table::{Table, Write};
+
+/// Writes a decision about a template.
+///
+/// # Errors
+///
+/// If it cannot be an item.
+pub fn write(template: &TemplateName, decision: &Decision) -> Result<Write> {
+    let write = Write::put(&keys::decision(template, decision.at, &decision.subject), decision)?;
+    Ok(write.expiring(decision.at + SignedDuration::from_hours(24 * KEPT_DAYS)))
+}
+
+/// The newest decisions about a template, newest first.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn newest(table: &Table, template: &TemplateName, limit: usize) -> Result<Vec<Decision>> {
+    table.newest(&keys::template_history(template), "DECISION#", limit).await
+}

@@ -1,0 +1,158 @@
+//! The keys of the state table: every item that there is, on one page. `docs/DATA.md` tells what is in
+//! each.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use prism_domain::architecture::Architecture;
+use prism_domain::id::{BaseImageName, BuildId, RequestId, Target, TemplateName, TrackedImageId, UpdateId};
+use prism_domain::ledger::Period;
+use prism_domain::zone::Zone;
+
+/// The key of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The partition key.
+    pub pk: String,
+    /// The sort key.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+}
+
+/// The partition that holds every template.
+pub const TEMPLATES: &str = "TEMPLATES";
+/// The partition that holds every claim.
+pub const CLAIMS: &str = "CLAIM";
+/// The partition of the ledger.
+pub const LEDGER: &str = "LEDGER";
+
+/// A template as it was applied.
+#[must_use]
+pub fn template(name: &TemplateName) -> Key {
+    Key::new(TEMPLATES, name.as_str())
+}
+
+/// The partition of all that has happened to a template.
+#[must_use]
+pub fn template_history(name: &TemplateName) -> String {
+    format!("TEMPLATE#{name}")
+}
+
+/// The claim of a target.
+#[must_use]
+pub fn claim(target: &Target) -> Key {
+    Key::new(CLAIMS, target.to_string())
+}
+
+/// A build. Numbers are padded, so that builds sort by age.
+#[must_use]
+pub fn build(id: &BuildId) -> Key {
+    Key::new(template_history(&id.target.template), format!("BUILD#{}#{:08}", id.target.architecture, id.number))
+}
+
+/// The beginning of the sort keys of a target's builds.
+#[must_use]
+pub fn builds_of(architecture: Architecture) -> String {
+    format!("BUILD#{architecture}#")
+}
+
+/// The image that a build made.
+#[must_use]
+pub fn image(id: &BuildId) -> Key {
+    Key::new(template_history(&id.target.template), format!("IMAGE#{}#{:08}", id.target.architecture, id.number))
+}
+
+/// The channel `latest` of a target.
+#[must_use]
+pub fn channel(target: &Target) -> Key {
+    Key::new(template_history(&target.template), format!("CHANNEL#{}#latest", target.architecture))
+}
+
+/// The beginning of the sort keys of a template's channels.
+pub const CHANNEL: &str = "CHANNEL#";
+
+/// A decision about a template.
+#[must_use]
+pub fn decision(template: &TemplateName, at: Timestamp, subject: &str) -> Key {
+    Key::new(template_history(template), format!("DECISION#{at:.6}#{subject}"))
+}
+
+/// What became of a request.
+#[must_use]
+pub fn request(id: &RequestId) -> Key {
+    Key::new(format!("REQUEST#{id}"), "REQUEST")
+}
+
+/// The partition of a base image on an architecture.
+#[must_use]
+pub fn base_image(name: &BaseImageName, architecture: Architecture) -> String {
+    format!("BASE#{name}#{architecture}")
+}
+
+/// A tracked image: what a base image is now, in a region.
+#[must_use]
+pub fn tracked_image(id: &TrackedImageId) -> Key {
+    Key::new(base_image(&id.name, id.architecture), format!("REGION#{}", id.region))
+}
+
+/// A move of a base image.
+#[must_use]
+pub fn update(id: &UpdateId) -> Key {
+    Key::new(
+        base_image(&id.image.name, id.image.architecture),
+        format!("UPDATE#{}#{:08}", id.image.region, id.sequence),
+    )
+}
+
+/// The beginning of the sort keys of an image's moves in a region.
+pub const UPDATE: &str = "UPDATE#";
+
+/// A target whose active image stands on a base image.
+#[must_use]
+pub fn dependant(base: &BaseImageName, target: &Target) -> Key {
+    Key::new(base_image(base, target.architecture), format!("DEPENDANT#{}", target.template))
+}
+
+/// The beginning of the sort keys of a base image's dependants.
+pub const DEPENDANT: &str = "DEPENDANT#";
+
+/// The balance of a budget period.
+#[must_use]
+pub fn balance(period: &Period) -> Key {
+    Key::new(LEDGER, period.to_string())
+}
+
+/// How many builds run.
+#[must_use]
+pub fn running() -> Key {
+    Key::new(LEDGER, "running")
+}
+
+/// The policy in force.
+#[must_use]
+pub fn policy() -> Key {
+    Key::new("POLICY", "CURRENT")
+}
+
+/// The last look at all base images in a region.
+#[must_use]
+pub fn watch(region: &str) -> Key {
+    Key::new("WATCH", format!("REGION#{region}"))
+}
+
+/// The partition of the notices of a day.
+#[must_use]
+pub fn notices_of(day: Date) -> String {
+    format!("NOTICE#{day}")
+}
+
+/// A notice.
+#[must_use]
+pub fn notice(created_at: Timestamp, id: &str) -> Key {
+    let day = Zone::utc().date(created_at);
+    Key::new(notices_of(day), format!("{created_at:.6}#{id}"))
+}

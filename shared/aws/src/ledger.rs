@@ -1,0 +1,103 @@
+//! The ledger's items, and the writes that book money in them.
+
+use prism_domain::ledger::{Adjustment, Balance, Booking, Ledger, Period};
+use prism_domain::money::MicroDollars;
+use prism_domain::policy::Policy;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::keys;
+use crate::table::{Table, Write, number};
+
+/// How many builds run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Running {
+    count: u32,
+}
+
+/// The balances of these periods.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn read(table: &Table, periods: impl IntoIterator<Item = Period>) -> Result<Ledger> {
+    let mut ledger = Ledger::default();
+    for period in periods {
+        if let Some(balance) = table.get::<Balance>(&keys::balance(&period)).await? {
+            ledger.balances.insert(period, balance);
+        }
+    }
+    Ok(ledger)
+}
+
+/// How many builds run.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn running(table: &Table) -> Result<u32> {
+    Ok(table.get::<Running>(&keys::running()).await?.unwrap_or_default().count)
+}
+
+/// The writes that reserve `amount`: each holds only while what is committed leaves room for it, the
+/// policy that allows it is still in force, and a place among the running builds is free.
+///
+/// # Errors
+///
+/// If a write cannot be built.
+pub fn reserve(bookings: &[Booking], amount: MicroDollars, policy: &Policy) -> Result<Vec<Write>> {
+    let mut writes = Vec::new();
+    for booking in bookings {
+        writes.push(Write::update(
+            &keys::balance(&booking.period),
+            "ADD committed :amount, spent :nothing",
+            Some("attribute_not_exists(committed) OR committed <= :ceiling"),
+            &[(":amount", number(amount.0)), (":nothing", number(0)), (":ceiling", number(booking.ceiling.0))],
+        )?);
+    }
+    writes.push(
+        Write::update(
+            &keys::running(),
+            "ADD #count :one",
+            Some("attribute_not_exists(#count) OR #count < :cap"),
+            &[(":one", number(1)), (":cap", number(policy.max_concurrent_builds))],
+        )?
+        .naming("#count", "count"),
+    );
+    writes.push(hold_to_policy(policy)?);
+    Ok(writes)
+}
+
+/// The condition that the policy that was read is still in force.
+///
+/// # Errors
+///
+/// If a write cannot be built.
+pub fn hold_to_policy(policy: &Policy) -> Result<Write> {
+    if policy.version == 0 {
+        Write::check(&keys::policy(), "attribute_not_exists(pk)", &[])
+    } else {
+        Write::check(&keys::policy(), "version = :version", &[(":version", number(policy.version))])
+    }
+}
+
+/// The writes that settle or release a reservation, and free its place among the running builds.
+///
+/// # Errors
+///
+/// If a write cannot be built.
+pub fn close(adjustments: &[Adjustment]) -> Result<Vec<Write>> {
+    let mut writes = Vec::new();
+    for adjustment in adjustments {
+        writes.push(Write::update(
+            &keys::balance(&adjustment.period),
+            "ADD committed :committed, spent :spent",
+            None,
+            &[(":committed", number(adjustment.committed_delta.0)), (":spent", number(adjustment.spent_delta.0))],
+        )?);
+    }
+    writes.push(
+        Write::update(&keys::running(), "ADD #count :less", None, &[(":less", number(-1))])?.naming("#count", "count"),
+    );
+    Ok(writes)
+}

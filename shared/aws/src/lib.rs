@@ -1,0 +1,31 @@
+//! The edge: what Prism Auto-AMI reads from AWS and writes to it.
+//!
+//! Stores, parameters, workflows and Image Builder behind small functions that speak in the values of
+//! `prism-domain`. Here and in `prism-ec2` alone stands an `aws-sdk-*` crate.
+
+pub mod base_images;
+pub mod builds;
+pub mod claims;
+pub mod clock;
+pub mod error;
+pub mod fault;
+pub mod functions;
+pub mod image_builder;
+pub mod inventory;
+pub mod journal;
+pub mod keys;
+pub mod ledger;
+pub mod notices;
+pub mod parameters;
+pub mod policies;
+pub mod queue;
+pub mod requests;
+pub mod runtime;
+pub mod settings;
+pub mod stream;
+pub mod table;
+pub mod templates;
+pub mod topic;
+pub mod workflow;
+
+pub use error::{Error, Result};

@@ -1,0 +1,85 @@
+//! SSM parameters: the public ones that name base images, and our own that name what was built.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::types::ParameterType;
+use prism_domain::id::{AmiId, Target};
+
+use crate::error::{Error, Result};
+
+/// How many names one call takes.
+/// Source: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>.
+pub const BATCH: usize = 10;
+
+/// The parameters of a region.
+#[derive(Debug, Clone)]
+pub struct Parameters {
+    client: Client,
+}
+
+/// The parameter that names the latest image of a target.
+#[must_use]
+pub fn latest(prefix: &str, target: &Target) -> String {
+    format!("{prefix}/{}/{}/latest", target.template, target.architecture)
+}
+
+impl Parameters {
+    /// The parameters of the region of `config`.
+    #[must_use]
+    pub fn new(config: &aws_config::SdkConfig) -> Self {
+        Self { client: Client::new(config) }
+    }
+
+    /// The values of at most ten parameters. Those that do not exist are not in the answer.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails: a value that could not be asked for never reads as absent.
+    pub async fn values(&self, names: &[String]) -> Result<BTreeMap<String, String>> {
+        let answer = self
+            .client
+            .get_parameters()
+            .set_names(Some(names.to_vec()))
+            .send()
+            .await
+            .map_err(|error| Error::from_sdk("reading parameters", error))?;
+        let values = answer.parameters.unwrap_or_default().into_iter();
+        Ok(values.filter_map(|parameter| Some((parameter.name?, parameter.value?))).collect())
+    }
+
+    /// Points a parameter at an image. SSM answers before it has validated the image, and may then write
+    /// nothing: read it back.
+    /// Source: <https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html>.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn point(&self, name: &str, image: &AmiId, description: &str) -> Result<()> {
+        self.client
+            .put_parameter()
+            .name(name)
+            .value(image.as_str())
+            .r#type(ParameterType::String)
+            .data_type("aws:ec2:image")
+            .description(description)
+            .overwrite(true)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| Error::from_sdk(format!("writing parameter {name}"), error))
+    }
+
+    /// Reads a parameter back.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails, or it does not name the image yet.
+    pub async fn verify(&self, name: &str, image: &AmiId) -> Result<()> {
+        let values = self.values(&[name.to_owned()]).await?;
+        if values.get(name).map(String::as_str) == Some(image.as_str()) {
+            return Ok(());
+        }
+        Err(Error::ParameterNotYetRight { name: name.to_owned(), expected: image.to_string() })
+    }
+}

@@ -1,0 +1,56 @@
+//! What became of a request: makes planning idempotent, and leads from an execution to its build.
+
+use jiff::{SignedDuration, Timestamp};
+use prism_domain::id::{BuildId, RequestId};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::keys;
+use crate::table::{Table, Write};
+
+/// For how long it is kept: longer than Step Functions holds the name of an execution (90 days).
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>.
+const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// The request, which is the name of its execution.
+    pub id: RequestId,
+    /// The ARN of its execution.
+    pub execution: String,
+    /// The build that answers it.
+    pub build: BuildId,
+    /// Whether that build is the request's own, or another's that it joined.
+    pub own: bool,
+    /// When it was planned.
+    pub at: Timestamp,
+}
+
+/// The record of a request, if it was planned.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn find(table: &Table, id: &RequestId) -> Result<Option<RequestRecord>> {
+    table.get(&keys::request(id)).await
+}
+
+/// Writes what became of a request, once.
+///
+/// # Errors
+///
+/// If it cannot be an item.
+pub fn insert(record: &RequestRecord) -> Result<Write> {
+    Ok(Write::insert(&keys::request(&record.id), record)?.expiring(record.at + KEPT))
+}
+
+/// The request of an execution: the name in its ARN.
+///
+/// # Errors
+///
+/// If the ARN is none of an execution.
+pub fn of_execution(arn: &str) -> Result<RequestId> {
+    let name = arn.rsplit(':').next().unwrap_or_default();
+    name.parse().map_err(|error| Error::malformed(format!("the execution {arn}"), error))
+}

@@ -1,0 +1,133 @@
+//! The one claim of a target: at most one build of it is queued or running.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{RequestId, Target};
+use crate::level::Urgency;
+use crate::request::{BuildTrigger, CompilationRequest, RequestInput};
+use crate::schedule::Queued;
+use crate::slot::Slot;
+
+/// The claim of a target. It outlives its builds, since it counts them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// What is claimed.
+    pub target: Target,
+    /// The number of the newest build; 0 before the first.
+    pub counter: u32,
+    /// Who holds it.
+    pub held: Option<Held>,
+    /// What has to be built after the build that holds it, which does not cover it.
+    pub next: Option<RequestInput>,
+    /// Counts the writes: every write names the revision that it read.
+    pub revision: u64,
+}
+
+/// How far the build that holds a claim has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// In the queue, without money.
+    Waiting,
+    /// Its money is reserved, and what it builds is frozen.
+    Building,
+}
+
+/// The build that holds a claim, with what scheduling it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The request that it answers.
+    pub request: RequestId,
+    /// The ARN of the execution that carries it out.
+    pub execution: String,
+    /// How far it is.
+    pub stage: Stage,
+    /// The build, as the schedule sees it.
+    pub queued: Queued,
+    /// When its turn was planned to be, when it was queued.
+    pub slot: Slot,
+    /// Where its execution waits for its turn.
+    pub parked: Option<Parked>,
+    /// The task token of the execution that waits for Image Builder.
+    pub image_token: Option<String>,
+}
+
+/// An execution that waits for its turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// Its task token.
+    pub token: String,
+    /// When it wakes by itself.
+    pub until: Timestamp,
+    /// What it waits for, in plain words.
+    pub reason: String,
+}
+
+/// What becomes of a request that meets the claim of its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meeting {
+    /// Nobody holds it: the request gets a build of its own.
+    Claim,
+    /// A less urgent build waits: the request takes its place.
+    TakeOver,
+    /// A build waits or runs that covers the request.
+    Join,
+    /// A build runs that does not cover the request: it is remembered for when that ends.
+    Follow,
+}
+
+/// Decides what becomes of a request. `covered`: what the running build froze is what the request
+/// would build now.
+#[must_use]
+pub fn meet(held: Option<&Held>, request: &CompilationRequest, covered: bool) -> Meeting {
+    match held {
+        None => Meeting::Claim,
+        Some(held) if held.stage == Stage::Waiting => {
+            let demand = &held.queued.demand;
+            let approves = request.trigger == BuildTrigger::Manual && !demand.approved;
+            if request.urgency > demand.urgency && (!approves || request.urgency > Urgency::Normal) {
+                Meeting::TakeOver
+            } else {
+                Meeting::Join
+            }
+        }
+        Some(_) if covered => Meeting::Join,
+        Some(_) => Meeting::Follow,
+    }
+}
+
+impl Held {
+    /// The waiting build after a request has joined it: never less wanted than before.
+    #[must_use]
+    pub fn joined_by(mut self, request: &CompilationRequest) -> Self {
+        let demand = &mut self.queued.demand;
+        demand.priority = demand.priority.max(request.priority);
+        demand.deadline = demand.deadline.min(request.deadline);
+        demand.approved |= request.approved;
+        self
+    }
+}
+
+/// What to build next when two requests wait for the same running build: one build that answers both.
+#[must_use]
+pub fn merge_next(waiting: Option<RequestInput>, mut later: RequestInput) -> RequestInput {
+    let Some(earlier) = waiting else { return later };
+    later.urgent |= earlier.urgent;
+    later.reason = earlier.reason.or(later.reason);
+    later.deadline = match (earlier.deadline, later.deadline) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    };
+    // A limit that only one of them set does not bind the other.
+    later.max_cost = earlier.max_cost.zip(later.max_cost).map(|(one, other)| one.max(other));
+    if let Some(earlier) = earlier.cause {
+        let cause = later.cause.get_or_insert_default();
+        for update in earlier.updates {
+            if !cause.updates.contains(&update) {
+                cause.updates.push(update);
+            }
+        }
+    }
+    later
+}

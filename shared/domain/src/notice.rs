@@ -1,0 +1,253 @@
+//! Notices: what people are told, as an e-mail reads.
+//!
+//! Subjects are ASCII and at most 100 characters, as SNS asks of an e-mail's subject. Untrusted text
+//! (image names, failure messages) is made printable before it gets here or here.
+//! Source: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use termtree::Tree;
+
+use crate::build::Build;
+use crate::duration::{humanize, relative};
+use crate::id::{AmiId, Region, Target};
+use crate::ledger::{BudgetSource, Reservation, ReservationState};
+use crate::money::MicroDollars;
+use crate::problem::printable;
+use crate::slot::Slot;
+use crate::update::{BaseImageUpdate, UpdateType};
+use crate::zone::Zone;
+
+/// What a notice tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeKind {
+    /// A base image moved, and templates that stand on it will be rebuilt.
+    UpdateAvailable,
+    /// A build waits for its slot.
+    BuildScheduled,
+    /// A new image is published.
+    BuildComplete,
+    /// A build failed.
+    BuildFailed,
+}
+
+impl NoticeKind {
+    /// As a message attribute has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UpdateAvailable => "update-available",
+            Self::BuildScheduled => "build-scheduled",
+            Self::BuildComplete => "build-complete",
+            Self::BuildFailed => "build-failed",
+        }
+    }
+}
+
+/// A notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The same for the same event, so that a double can be told.
+    pub id: String,
+    /// What it tells of.
+    pub kind: NoticeKind,
+    /// One line of ASCII.
+    pub subject: String,
+    /// The text.
+    pub body: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
+/// The longest subject that SNS takes, in characters.
+const SUBJECT_LIMIT: usize = 100;
+
+fn subject(text: &str) -> String {
+    let ascii: String = text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect();
+    if ascii.len() <= SUBJECT_LIMIT { ascii } else { format!("{}...", &ascii[..SUBJECT_LIMIT - 3]) }
+}
+
+/// A line, and what stands below it.
+fn branch(line: impl Into<String>, below: impl IntoIterator<Item = String>) -> Tree<String> {
+    Tree::new(line.into()).with_leaves(below)
+}
+
+/// When, by the clock of `zone` and from `now`: `Tue 24 Nov 02:00 UTC (in 9 hours)`.
+fn when(at: Timestamp, now: Timestamp, zone: &Zone) -> String {
+    if at <= now { "now".to_owned() } else { format!("{} ({})", zone.clock(at, now), relative(at, now)) }
+}
+
+/// Which budget, in words.
+#[must_use]
+pub const fn budget(source: BudgetSource) -> &'static str {
+    match source {
+        BudgetSource::Daily => "the daily budget",
+        BudgetSource::Monthly => "the monthly budget",
+        BudgetSource::Emergency => "the emergency budget",
+    }
+}
+
+/// A base image moved: what it is about, and when each template on it will be rebuilt.
+#[must_use]
+pub fn update_available(update: &BaseImageUpdate, plans: &[(Target, Slot)], zone: &Zone, now: Timestamp) -> Notice {
+    let image = &update.id.image;
+    let level = update.security_level.as_str().to_uppercase();
+    let security = update.update_type == UpdateType::Security;
+    let title = if security { "Security update available" } else { "Base image update available" };
+    let mut facts = vec![
+        format!("Security level: {level} (confidence: {})", update.confidence),
+        format!("New image: {} {}", update.image_id, printable(&update.image_name, 128)),
+        format!("Replaces: {} {}", update.previous_image_id, printable(&update.previous_image_name, 128)),
+    ];
+    facts.extend(update.reasons.iter().map(|reason| format!("Why: {}", printable(reason, 200))));
+    if !update.cves.is_empty() {
+        facts.push(format!("Fixes: {}", printable(&update.cves.join(", "), 400)));
+    }
+    facts.extend(update.changelog_url.iter().map(|url| format!("Changelog: {}", printable(url, 200))));
+    let line = |(target, slot): &(Target, Slot)| {
+        format!("{target}: {}, from {}", when(slot.at, now, zone), budget(slot.source))
+    };
+    let mut tree = branch(format!("Base image: {} ({}, {})", image.name, image.architecture, image.region), facts);
+    tree.push(branch(format!("Rebuilds planned: {}", plans.len()), plans.iter().map(line)));
+    let sooner = plans
+        .first()
+        .map(|(target, _)| {
+            format!("\nTo rebuild one sooner: prism templates auto-ami build {} --urgent\n", target.template)
+        })
+        .unwrap_or_default();
+    Notice {
+        id: format!("update-available:{}", update.id),
+        kind: NoticeKind::UpdateAvailable,
+        subject: subject(&format!("{title}: {} ({level}), {} to rebuild", image.name, count(plans.len(), "template"))),
+        body: format!("{title}\n\n{tree}{sooner}"),
+        created_at: now,
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// A build waits for its slot.
+#[must_use]
+pub fn build_scheduled(build: &Build, slot: &Slot, estimate: MicroDollars, zone: &Zone, now: Timestamp) -> Notice {
+    let request = &build.request;
+    let mut facts = vec![
+        format!("Trigger: {}", request.trigger),
+        format!("Planned for: {}", when(slot.at, now, zone)),
+        format!("Why then: it {}", slot.reason),
+        format!("Estimated cost: {estimate}, from {}", budget(slot.source)),
+    ];
+    facts.extend(request.reason.iter().map(|reason| format!("Reason given: {reason}")));
+    let name = &request.target.template;
+    let tree = branch(format!("Build: {}", build.id), facts);
+    Notice {
+        id: format!("build-scheduled:{}", build.id),
+        kind: NoticeKind::BuildScheduled,
+        subject: subject(&format!("Build scheduled: {}, {}", build.id, when(slot.at, now, zone))),
+        body: format!(
+            "Build scheduled\n\n{tree}\nTo build it sooner: prism templates auto-ami build {name} --urgent\n"
+        ),
+        created_at: now,
+    }
+}
+
+/// A new image is published. `faster`: how long a launch took before and takes now, if both were
+/// measured.
+#[must_use]
+pub fn build_complete(
+    build: &Build,
+    amis: &BTreeMap<Region, AmiId>,
+    faster: Option<(SignedDuration, SignedDuration)>,
+    now: Timestamp,
+) -> Notice {
+    let request = &build.request;
+    let mut facts = vec![format!("Template: {}", request.target.template), format!("Trigger: {}", request.trigger)];
+    facts.extend(amis.iter().map(|(region, ami)| format!("New AMI: {ami} ({region})")));
+    if let Some(frozen) = &build.frozen {
+        facts.push(format!("Base image: {} {}", frozen.base, frozen.base_image_id));
+    }
+    if let Some(ran) = build.ran(now) {
+        facts.push(format!("Build time: {}", humanize(ran)));
+    }
+    facts.extend(build.reservation.as_ref().map(|money| format!("Cost: {}", money_sentence(money))));
+    if let Some((before, after)) = faster {
+        facts.push(format!("Launch time improvement: {} to {}", humanize(before), humanize(after)));
+    }
+    Notice {
+        id: format!("build-complete:{}", build.id),
+        kind: NoticeKind::BuildComplete,
+        subject: subject(&format!("Build complete: {} ({})", build.id, request.trigger)),
+        body: format!("Build complete\n\n{}", branch(format!("Build: {}", build.id), facts)),
+        created_at: now,
+    }
+}
+
+/// A build failed: what and where, what became of the money, and what to do next.
+#[must_use]
+pub fn build_failed(
+    build: &Build,
+    step: Option<&str>,
+    message: &str,
+    published: Option<&str>,
+    now: Timestamp,
+) -> Notice {
+    let request = &build.request;
+    let name = &request.target.template;
+    let mut facts = vec![
+        format!("Template: {name}"),
+        format!("Trigger: {}", request.trigger),
+        format!("Failing step: {}", step.map_or_else(|| "not known".to_owned(), |step| printable(step, 128))),
+        format!("Message: {}", printable(message, 600)),
+    ];
+    let money = build.reservation.as_ref().map_or_else(|| "none was reserved".to_owned(), money_sentence);
+    facts.push(format!("Money: {money}"));
+    facts.push(match published {
+        Some(ami) => format!("Still published: {ami}, the image of the build before"),
+        None => "Still published: nothing; this template has no image yet".to_owned(),
+    });
+    let mut next = vec![
+        "Read the build's log group /aws/imagebuilder in CloudWatch Logs, under the recipe's name".to_owned(),
+        format!("Mend the template and apply it: prism templates apply {name}.yaml"),
+        format!("Build it again: prism templates auto-ami build {name}"),
+    ];
+    if step.is_none() {
+        next.insert(0, format!("Open the execution in the Step Functions console: {}", build.execution));
+    }
+    let tree = branch(format!("Build: {}", build.id), facts);
+    Notice {
+        id: format!("build-failed:{}", build.id),
+        kind: NoticeKind::BuildFailed,
+        subject: subject(&format!("Build FAILED: {}", build.id)),
+        body: format!("Build failed\n\n{tree}\n{}", branch("What to do next", next)),
+        created_at: now,
+    }
+}
+
+/// What became of the money of a build.
+#[must_use]
+pub fn money_sentence(money: &Reservation) -> String {
+    let pot = budget(money.source);
+    match money.state {
+        ReservationState::Open => format!("{} of {pot} is reserved", money.amount),
+        ReservationState::Released => format!("{} reserved from {pot} was given back; nothing was spent", money.amount),
+        ReservationState::Settled { amount } => {
+            format!("an estimated {amount} spent from {pot}, of {} reserved", money.amount)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_fits_what_sns_allows() {
+        let long = subject(&"Build FAILED: sémantique\n".repeat(9));
+        assert!(long.len() <= SUBJECT_LIMIT && long.is_ascii() && !long.contains('\n'));
+        assert!(long.ends_with("..."));
+    }
+}

@@ -1,0 +1,226 @@
+//! A policy as people write it, read and checked: all its faults at once.
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::read::{Section, count, date, duration, duration_from, flag, money, parsed, shown, text};
+use super::{Break, Grant, Policy, SeasonalPrecompilation, SeasonalSchedule, Semester};
+use crate::problem::{Problem, Problems};
+use crate::window::TimeWindow;
+use crate::zone::Zone;
+
+/// What holds the policy in a file, so that one file can hold other things for other tools.
+pub const ROOT: &str = "auto_ami_policy";
+
+/// The fields of a policy.
+pub const FIELDS: &[&str] = &[
+    "timezone",
+    "popularity_threshold",
+    "popularity_window",
+    "off_peak_window",
+    "build_window",
+    "urgent_window",
+    "prefer_off_peak",
+    "security_updates",
+    "rebuild_every",
+    "daily_budget",
+    "monthly_budget",
+    "emergency_budget",
+    "emergency_needs_approval",
+    "max_cost_by_level",
+    "max_concurrent_builds",
+    "regions",
+    "seasonal_precompilation",
+    "semester_prep_window",
+    "semesters",
+    "breaks",
+    "notify_before_rebuild",
+    "budget_tracking",
+    "grants",
+    "preserve_running_instances",
+];
+
+/// The fields of `security_updates`.
+pub const SECURITY_FIELDS: &[&str] = &[
+    "critical_window",
+    "high_window",
+    "medium_window",
+    "low_window",
+    "security_window",
+    "low_needs_approval",
+    "notify_instructors",
+    "notify_students",
+];
+
+/// The fields of `seasonal_precompilation`.
+pub const SEASONAL_FIELDS: &[&str] = &["enabled", "schedule", "templates"];
+const SEMESTER_FIELDS: &[&str] = &["name", "starts"];
+const BREAK_FIELDS: &[&str] = &["name", "from", "to"];
+const GRANT_FIELDS: &[&str] = &["name", "templates"];
+const LEVEL_FIELDS: &[&str] = &["critical", "high", "medium", "low"];
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+impl Policy {
+    /// Reads a policy: `{"auto_ami_policy": {…}}`. What it leaves out keeps its default.
+    ///
+    /// # Errors
+    /// All its faults at once; a field that no policy has is one.
+    pub fn from_value(value: &Value) -> Result<Self, Problems> {
+        let refused = |field: &str, message: &str| Err(Problems(vec![Problem::new(field, message)]));
+        let Some(file) = value.as_object() else {
+            return refused("the policy", "is not a mapping; its fields stand under auto_ami_policy");
+        };
+        let mut top = Section::new("", file, &[ROOT]);
+        let mut policy = Self::default();
+        if top.need(ROOT, "the policy's fields stand under it", |_| Ok(())).is_some() {
+            match file.get(ROOT).and_then(Value::as_object) {
+                Some(fields) => policy = Self::read(fields, &mut top),
+                None => top.fault(ROOT, "is not a mapping of the policy's fields"),
+            }
+        }
+        let problems = top.finish();
+        if problems.is_empty() { Ok(policy) } else { Err(Problems(problems)) }
+    }
+
+    fn read(fields: &serde_json::Map<String, Value>, top: &mut Section<'_>) -> Self {
+        let mut policy = Self::default();
+        let mut section = Section::new("", fields, FIELDS);
+        policy.read_time(&mut section);
+        section.section("security_updates", SECURITY_FIELDS, |security| policy.read_security(security));
+        policy.read_money(&mut section);
+        policy.read_calendar(&mut section);
+        section.set(&mut policy.notify_before_rebuild, "notify_before_rebuild", flag);
+        section.set(&mut policy.preserve_running_instances, "preserve_running_instances", flag);
+        if let Some(regions) = section.names("regions") {
+            policy.regions = regions;
+        }
+        top.absorb(section);
+        policy
+    }
+
+    fn read_time(&mut self, section: &mut Section<'_>) {
+        section.set(&mut self.zone, "timezone", parsed::<Zone>);
+        let zone = self.zone.clone();
+        let window = |value: &Value| match value.as_str() {
+            Some(text) => TimeWindow::parse_in(text, &zone).map_err(|error| format!("{} {error}", shown(value))),
+            None => Err(format!("{} is not a text; write it as 02:00-06:00", shown(value))),
+        };
+        self.off_peak_window = TimeWindow::at_night(zone.clone());
+        section.set(&mut self.off_peak_window, "off_peak_window", window);
+        section.set(&mut self.off_peak_window, "build_window", window);
+        if section.has("off_peak_window") && section.has("build_window") {
+            section.fault("build_window", "is another name of off_peak_window; give only one of them");
+        }
+        self.urgent_window = section.get("urgent_window", window);
+        section.set(&mut self.prefer_off_peak, "prefer_off_peak", flag);
+        section.set(&mut self.popularity.threshold, "popularity_threshold", count(1_000_000));
+        section.set(&mut self.popularity.within, "popularity_window", duration_from(HOUR));
+        self.rebuild_every = section.get("rebuild_every", duration_from(DAY));
+    }
+
+    fn read_security(&mut self, section: &mut Section<'_>) {
+        section.set(&mut self.deadlines.critical, "critical_window", duration);
+        section.set(&mut self.deadlines.high, "high_window", duration);
+        section.set(&mut self.deadlines.medium, "medium_window", duration);
+        section.set(&mut self.deadlines.low, "low_window", duration);
+        section.set(&mut self.security_window, "security_window", duration_from(HOUR));
+        section.set(&mut self.low_needs_approval, "low_needs_approval", flag);
+        section.set(&mut self.notify_instructors, "notify_instructors", flag);
+        section.set(&mut self.notify_students, "notify_students", flag);
+    }
+
+    fn read_money(&mut self, section: &mut Section<'_>) {
+        section.set(&mut self.budgets.daily, "daily_budget", money);
+        section.set(&mut self.budgets.monthly, "monthly_budget", money);
+        section.set(&mut self.budgets.emergency, "emergency_budget", money);
+        section.set(&mut self.emergency_needs_approval, "emergency_needs_approval", flag);
+        section.set(&mut self.max_concurrent_builds, "max_concurrent_builds", count(1_000));
+        section.section("max_cost_by_level", LEVEL_FIELDS, |levels| {
+            let most = &mut self.max_cost_by_level;
+            most.critical = levels.get("critical", money);
+            most.high = levels.get("high", money);
+            most.medium = levels.get("medium", money);
+            most.low = levels.get("low", money);
+        });
+        section.set(&mut self.budget_tracking, "budget_tracking", flag);
+        self.grants = section.list("grants", GRANT_FIELDS, |grant| {
+            let name = grant.need("name", "name the grant", text);
+            let templates = grant.names("templates").unwrap_or_default();
+            if templates.is_empty() {
+                grant.fault("templates", "is missing or empty; list the templates that the grant pays for");
+            }
+            Some(Grant { name: name?, templates })
+        });
+    }
+
+    fn read_calendar(&mut self, section: &mut Section<'_>) {
+        self.seasonal_precompilation = section.section("seasonal_precompilation", SEASONAL_FIELDS, seasonal);
+        self.semesters = section.list("semesters", SEMESTER_FIELDS, |semester| {
+            let name = semester.need("name", "name the semester", text);
+            let starts = semester.need("starts", "give its first day, such as 2027-01-18", date);
+            Some(Semester { name: name?, starts: starts? })
+        });
+        self.breaks = section.list("breaks", BREAK_FIELDS, |entry| {
+            let name = entry.need("name", "name the break", text);
+            let from = entry.need("from", "give its first day, such as 2027-06-01", date);
+            let to = entry.need("to", "give its last day, such as 2027-08-31", date);
+            let (name, from, to) = (name?, from?, to?);
+            if to < from {
+                entry.fault("to", format!("{to} lies before the first day, {from}"));
+            }
+            Some(Break { name, from, to })
+        });
+        self.semester_prep_window = section.get("semester_prep_window", text);
+    }
+}
+
+fn seasonal(section: &mut Section<'_>) -> SeasonalPrecompilation {
+    let two_weeks = SeasonalSchedule(SignedDuration::from_hours(14 * 24));
+    let enabled = section.get("enabled", flag).unwrap_or(true);
+    let schedule = section.get("schedule", parsed).unwrap_or(two_weeks);
+    let templates = section.names("templates").unwrap_or_default();
+    if enabled && templates.is_empty() && !section.at_fault() {
+        section.fault("templates", "is missing or empty; list the templates to build ahead of a semester");
+    }
+    SeasonalPrecompilation { enabled, schedule, templates }
+}
+
+/// The fault of a field that a section doesn't have: where it belongs, or what may have been meant.
+pub(super) fn unknown_field(name: &str, allowed: &[&str]) -> String {
+    let elsewhere = [
+        (FIELDS, format!("directly under {ROOT}")),
+        (SECURITY_FIELDS, "under security_updates".to_owned()),
+        (SEASONAL_FIELDS, "under seasonal_precompilation".to_owned()),
+    ];
+    if let Some((_, place)) = elsewhere.iter().find(|(fields, _)| fields.contains(&name)) {
+        return format!("is not a field here; it belongs {place}");
+    }
+    match nearest(name, allowed) {
+        Some(meant) => format!("is not a field here; did you mean {meant}?"),
+        None => format!("is not a field here; allowed are {}", allowed.join(", ")),
+    }
+}
+
+/// The allowed name that is at most a few letters away.
+fn nearest<'a>(name: &str, allowed: &[&'a str]) -> Option<&'a str> {
+    let close = allowed.iter().map(|candidate| (distance(name, candidate), *candidate)).min()?;
+    (close.0 <= 1 + close.1.len() / 5).then_some(close.1)
+}
+
+/// How many letters have to be changed, added or left out.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[other.len()]
+}

@@ -1,0 +1,324 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::ledger::{Balance, periods};
+use crate::level::Urgency;
+use crate::request::BuildTrigger;
+
+const NIGHT: &str = "2026-11-23T03:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn cents(cents: i64) -> MicroDollars {
+    MicroDollars(cents * 10_000)
+}
+
+fn queued(name: &str, urgency: Urgency, cost: i64) -> Queued {
+    Queued {
+        build: format!("{name}-x86_64-1").parse().unwrap(),
+        demand: Demand {
+            urgency,
+            priority: 50,
+            trigger: BuildTrigger::Security,
+            deadline: at("2026-12-23T00:00:00Z"),
+            expected: SignedDuration::from_mins(45),
+            not_before: None,
+            approved: true,
+        },
+        queued_at: at("2026-11-22T00:00:00Z"),
+        estimate: cents(cost),
+        max_cost: None,
+        disabled: None,
+    }
+}
+
+fn committed(period: &str, cost: i64) -> Ledger {
+    let balance = Balance { committed: cents(cost), spent: MicroDollars::ZERO };
+    Ledger { balances: [(period.parse().unwrap(), balance)].into() }
+}
+
+/// The turn of a build that is alone, in one line.
+fn told(queued: &Queued, ledger: &Ledger, policy: &Policy, now: &str) -> String {
+    match turn_of(queued, ledger, &Load { running: 0 }, policy, at(now)) {
+        Turn::Go { source, .. } => format!("go: {source}"),
+        Turn::Wait { until, reason } => format!("{until}: {reason}"),
+        Turn::Stop { reason } => reason,
+    }
+}
+
+#[test]
+fn a_build_whose_time_has_come_goes_with_what_to_reserve() {
+    let build = queued("python-ml", Urgency::High, 420);
+    let turn = turn_of(&build, &Ledger::default(), &Load::default(), &Policy::default(), at(NIGHT));
+    let Turn::Go { source: BudgetSource::Daily, bookings } = turn else { panic!("{turn:?}") };
+    assert_eq!(
+        bookings.iter().map(|b| b.period.to_string()).collect::<Vec<_>>(),
+        ["daily#2026-11-23", "monthly#2026-11"]
+    );
+    assert!(bookings.iter().all(|b| b.amount == cents(420)));
+}
+
+#[test]
+fn a_build_waits_for_its_window_and_says_so() {
+    insta::assert_snapshot!(told(&queued("python-ml", Urgency::High, 420), &Ledger::default(), &Policy::default(), "2026-11-23T17:00:00Z"),
+        @"2026-11-24T02:00:00Z: waits for the off-peak window, which opens 02:00 UTC (in 9 hours)");
+}
+
+#[test]
+fn a_build_waits_for_money_until_it_and_its_window_are_there() {
+    let policy = Policy::default();
+    insta::assert_snapshot!(told(&queued("python-ml", Urgency::High, 420), &committed("daily#2026-11-23", 2_190), &policy, NIGHT),
+        @"2026-11-24T02:00:00Z: waits for tomorrow's daily budget: $3.10 of $25.00 is left and the build needs $4.20");
+    insta::assert_snapshot!(told(&queued("python-ml", Urgency::Normal, 420), &committed("monthly#2026-11", 49_690), &policy, NIGHT),
+        @"2026-11-24T03:00:00Z: waits for next month's budget: $3.10 of $500.00 is left and the build needs $4.20");
+    insta::assert_snapshot!(told(&queued("python-ml", Urgency::Critical, 420), &committed("emergency#2026-11", 5_100), &policy, NIGHT),
+        @"2026-11-24T03:00:00Z: waits for next month's emergency budget: $0.00 of $50.00 is left and the build needs $4.20; raise emergency_budget in the policy to start it now");
+}
+
+#[test]
+fn a_build_that_no_budget_can_ever_pay_says_which_limit_to_raise() {
+    insta::assert_snapshot!(told(&queued("python-ml", Urgency::High, 2_501), &Ledger::default(), &Policy::default(), NIGHT),
+        @"2026-11-24T03:00:00Z: needs $25.01, more than the whole daily budget of $25.00: raise daily_budget in the policy to build it");
+}
+
+#[test]
+fn a_build_over_its_own_limit_or_of_a_disabled_template_stops() {
+    let mut build = queued("python-ml", Urgency::High, 850);
+    build.max_cost = Some(cents(800));
+    insta::assert_snapshot!(told(&build, &Ledger::default(), &Policy::default(), NIGHT),
+        @"stops, since it would cost $8.50 and may cost $8.00 at most");
+    build.disabled = Some("prefer-fresh-builds".to_owned());
+    insta::assert_snapshot!(told(&build, &Ledger::default(), &Policy::default(), NIGHT),
+        @"stops, since its template is disabled: prefer-fresh-builds");
+}
+
+#[test]
+fn a_build_waits_for_a_person_and_says_how_to_approve_it() {
+    let mut policy = Policy { emergency_needs_approval: true, ..Policy::default() };
+    let unapproved = |urgency| {
+        let mut build = queued("python-ml", urgency, 850);
+        build.demand.approved = false;
+        build
+    };
+    insta::assert_snapshot!(told(&unapproved(Urgency::Low), &Ledger::default(), &policy, NIGHT),
+        @"2026-11-24T03:00:00Z: waits for approval, since its update is of low level: start a build of python-ml by hand to approve it");
+    insta::assert_snapshot!(told(&unapproved(Urgency::Critical), &Ledger::default(), &policy, NIGHT),
+        @"2026-11-24T03:00:00Z: waits for approval of $8.50 of emergency money: start a build of python-ml by hand to approve it");
+    policy.emergency_needs_approval = false;
+    assert_eq!(told(&unapproved(Urgency::Critical), &Ledger::default(), &policy, NIGHT), "go: emergency");
+}
+
+#[test]
+fn a_build_waits_for_a_free_builder() {
+    let build = queued("python-ml", Urgency::Critical, 100);
+    let turn = turn_of(&build, &Ledger::default(), &Load { running: 5 }, &Policy::default(), at(NIGHT));
+    let reason = "waits for a free builder: 5 of 5 builds are running".to_owned();
+    assert_eq!(turn, Turn::Wait { until: at("2026-11-23T03:05:00Z"), reason });
+}
+
+#[test]
+fn a_delayed_build_does_not_start_outside_of_its_window() {
+    // The day's money was gone at 02:00; there is more from 00:00 on, but the window opens at 02:00.
+    let build = queued("python-ml", Urgency::High, 420);
+    assert!(
+        told(&build, &Ledger::default(), &Policy::default(), "2026-11-24T00:00:00Z")
+            .starts_with("2026-11-24T02:00:00Z: ")
+    );
+}
+
+#[test]
+fn the_most_urgent_take_what_there_is_and_the_rest_wait() {
+    let policy = Policy { max_concurrent_builds: 3, ..Policy::default() };
+    let mut soon = queued("c-soon", Urgency::High, 900);
+    soon.demand.deadline = at("2026-12-01T00:00:00Z");
+    let mut popular = queued("b-popular", Urgency::High, 900);
+    popular.demand.priority = 90;
+    let queue = [
+        queued("f-normal", Urgency::Normal, 900),
+        queued("e-normal", Urgency::Normal, 900),
+        queued("d-high", Urgency::High, 900),
+        popular,
+        soon,
+        queued("a-critical", Urgency::Critical, 900),
+    ];
+    let turns = schedule(&queue, &Ledger::default(), &Load { running: 0 }, &policy, at(NIGHT));
+    let lines: Vec<String> = turns
+        .iter()
+        .map(|(build, turn)| match turn {
+            Turn::Go { source, .. } => format!("{build} goes: {source}"),
+            Turn::Wait { reason, .. } | Turn::Stop { reason } => format!("{build} {reason}"),
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    a-critical-x86_64-1 goes: emergency
+    c-soon-x86_64-1 goes: daily
+    b-popular-x86_64-1 goes: daily
+    d-high-x86_64-1 waits for tomorrow's daily budget: $7.00 of $25.00 is left and the build needs $9.00
+    e-normal-x86_64-1 waits for a free builder: 3 of 3 builds are running
+    f-normal-x86_64-1 waits for a free builder: 3 of 3 builds are running
+    ");
+}
+
+type Drawn = (Urgency, BuildTrigger, u8, i64, Option<i64>, i64, bool, Option<i64>);
+
+fn any_queue() -> impl Strategy<Value = Vec<Queued>> {
+    let urgency = prop::sample::select(vec![Urgency::Low, Urgency::Normal, Urgency::High, Urgency::Critical]);
+    let trigger = prop::sample::select(vec![BuildTrigger::Popularity, BuildTrigger::Security, BuildTrigger::Manual]);
+    let max_cost = prop::option::weighted(0.2, 0..2_000_i64);
+    let build = (
+        urgency,
+        trigger,
+        0..=100_u8,
+        0..2_000_i64,
+        max_cost,
+        -48..240_i64,
+        prop::bool::weighted(0.8),
+        prop::option::weighted(0.1, 0..48_i64),
+    );
+    prop::collection::vec(build, 0..25).prop_map(|builds| {
+        let build = |(number, (urgency, trigger, priority, cost, max_cost, due, approved, later)): (usize, Drawn)| {
+            let mut queued = queued(&format!("template-{number}"), urgency, cost);
+            queued.demand = Demand {
+                trigger,
+                priority,
+                approved,
+                deadline: after(at(NIGHT), SignedDuration::from_hours(due)),
+                not_before: later.map(|hours| after(at(NIGHT), SignedDuration::from_hours(hours))),
+                ..queued.demand
+            };
+            queued.max_cost = max_cost.map(cents);
+            queued.disabled = (number % 11 == 10).then(|| "by hand".to_owned());
+            queued
+        };
+        builds.into_iter().enumerate().map(build).collect()
+    })
+}
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    let zone = prop::sample::select(vec!["UTC", "America/New_York", "Pacific/Apia"]);
+    (zone, 0..6_000_i64, 0..9_000_i64, 0..6_000_i64, 1..12_u32, any::<[bool; 2]>()).prop_map(
+        |(zone, daily, monthly, emergency, cap, [off_peak, approval])| {
+            let mut policy = Policy {
+                zone: zone.parse().unwrap(),
+                max_concurrent_builds: cap,
+                prefer_off_peak: off_peak,
+                ..Policy::default()
+            };
+            policy.emergency_needs_approval = approval;
+            policy.budgets = crate::policy::BudgetLimits {
+                daily: cents(daily),
+                monthly: cents(monthly),
+                emergency: cents(emergency),
+            };
+            policy
+        },
+    )
+}
+
+/// What is committed already, over the limit now and then, in the periods of the instant.
+fn any_ledger(now: Timestamp, policy: &Policy, amounts: [i64; 3]) -> Ledger {
+    let sources = [BudgetSource::Daily, BudgetSource::Monthly, BudgetSource::Emergency];
+    let mut ledger = Ledger::default();
+    for (source, amount) in sources.into_iter().zip(amounts) {
+        let period = periods(source, now, &policy.zone)[0];
+        ledger.balances.insert(period, Balance { committed: cents(amount), spent: MicroDollars::ZERO });
+    }
+    ledger
+}
+
+fn is_go(turn: &Turn) -> bool {
+    matches!(turn, Turn::Go { .. })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn no_schedule_overspends_or_overloads_and_every_build_has_one_turn(
+        queue in any_queue(), policy in any_policy(), amounts in prop::array::uniform3(0..4_000_i64),
+        running in 0..10_u32, hour in 0..48_i64,
+    ) {
+        let now = after(at(NIGHT), SignedDuration::from_hours(hour));
+        let mut ledger = any_ledger(now, &policy, amounts);
+        let turns = schedule(&queue, &ledger, &Load { running }, &policy, now);
+
+        let named: BTreeSet<&BuildId> = turns.iter().map(|(build, _)| build).collect();
+        prop_assert_eq!(turns.len(), queue.len());
+        prop_assert_eq!(named.len(), queue.len());
+        let going = turns.iter().filter(|(_, turn)| is_go(turn)).count();
+        prop_assert!(going <= policy.max_concurrent_builds.saturating_sub(running) as usize);
+
+        for (_, turn) in &turns {
+            match turn {
+                Turn::Go { bookings, .. } => {
+                    ledger.apply(&bookings.iter().map(Booking::adjustment).collect::<Vec<_>>());
+                    for booking in bookings {
+                        prop_assert!(ledger.balance(booking.period).committed <= booking.period.limit(&policy));
+                    }
+                }
+                Turn::Wait { until, reason } => {
+                    prop_assert!(*until > now && *until <= after(now, LONGEST_WAIT), "{until} {reason}");
+                }
+                Turn::Stop { .. } => {}
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_queue_does_not_matter(queue in any_queue(), policy in any_policy(), rotate in 0..25_usize) {
+        let mut other = queue.clone();
+        other.reverse();
+        let middle = rotate % other.len().max(1);
+        other.rotate_left(middle);
+        let turns = |queue: &[Queued]| schedule(queue, &Ledger::default(), &Load::default(), &policy, at(NIGHT));
+        prop_assert_eq!(turns(&queue), turns(&other));
+    }
+
+    #[test]
+    fn more_money_takes_a_start_away_only_for_a_build_further_ahead(
+        queue in any_queue(), policy in any_policy(), amounts in prop::array::uniform3(0..4_000_i64), more in prop::array::uniform3(0..4_000_i64),
+    ) {
+        let mut richer = policy.clone();
+        richer.budgets.daily = richer.budgets.daily + cents(more[0]);
+        richer.budgets.monthly = richer.budgets.monthly + cents(more[1]);
+        richer.budgets.emergency = richer.budgets.emergency + cents(more[2]);
+        let ledger = any_ledger(at(NIGHT), &policy, amounts);
+        let turns = |policy: &Policy| schedule(&queue, &ledger, &Load::default(), policy, at(NIGHT));
+        let (before, after) = (turns(&policy), turns(&richer));
+        let first_change = before.iter().zip(&after).find(|(one, other)| is_go(&one.1) != is_go(&other.1));
+        prop_assert!(first_change.is_none_or(|(_, richer)| is_go(&richer.1)), "{:?}", first_change);
+    }
+
+    #[test]
+    fn more_money_or_less_load_never_keeps_a_lone_build_from_starting(
+        queue in any_queue(), policy in any_policy(), amounts in prop::array::uniform3(0..4_000_i64), more in prop::array::uniform3(0..4_000_i64), running in 1..12_u32,
+    ) {
+        let mut richer = policy.clone();
+        richer.budgets.daily = richer.budgets.daily + cents(more[0]);
+        richer.budgets.monthly = richer.budgets.monthly + cents(more[1]);
+        richer.budgets.emergency = richer.budgets.emergency + cents(more[2]);
+        let ledger = any_ledger(at(NIGHT), &policy, amounts);
+        for build in &queue {
+            if is_go(&turn_of(build, &ledger, &Load { running }, &policy, at(NIGHT))) {
+                let better = turn_of(build, &ledger, &Load { running: running - 1 }, &richer, at(NIGHT));
+                prop_assert!(is_go(&better), "{:?}", better);
+            }
+        }
+    }
+
+    #[test]
+    fn a_build_waits_at_most_until_it_goes_or_is_told_something_new(queue in any_queue(), policy in any_policy()) {
+        // Woken at the time that it was given, a build that waited for a window alone starts.
+        for build in &queue {
+            if let Turn::Wait { until, reason } = turn_of(build, &Ledger::default(), &Load::default(), &policy, at(NIGHT)) {
+                let again = turn_of(build, &Ledger::default(), &Load::default(), &policy, until);
+                prop_assert!(!reason.contains("window") || until >= after(at(NIGHT), LONGEST_WAIT)
+                    || is_go(&again) || matches!(&again, Turn::Wait { reason, .. } if !reason.contains("window")), "{reason} then {again:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What things are called in EC2 Image Builder.
+//!
+//! Its names take letters, digits, spaces, `-` and `_`, and its ARNs lower case and hyphens for the last
+//! two: with hyphens throughout, the name in the console is the name in the ARN, and everything of ours
+//! begins with `prism-`, to which the roles' permissions are scoped.
+//! Source: <https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_CreateImageRecipe.html>.
+
+use prism_domain::id::{BuildId, Target};
+use sha2::{Digest, Sha256};
+
+use crate::resolve::{ResolvedTemplate, hex};
+
+/// The version of every component, since its content is in its name.
+pub const COMPONENT_VERSION: &str = "1.0.0";
+
+/// `prism-python-ml-0123456789ab`: the template and its content's hash.
+#[must_use]
+pub fn component_name(resolved: &ResolvedTemplate) -> String {
+    format!("prism-{}-{}", resolved.name, resolved.content_hash())
+}
+
+/// `prism-python-ml-x86-64`: the recipe, and so the middle of the ARN of its images.
+#[must_use]
+pub fn recipe_name(target: &Target) -> String {
+    format!("prism-{}-{}", target.template, target.architecture.as_str().replace('_', "-"))
+}
+
+/// `1.0.17` for build 17.
+#[must_use]
+pub fn recipe_version(build: &BuildId) -> String {
+    format!("1.0.{}", build.number)
+}
+
+/// The pipeline of a target: named as its recipe.
+#[must_use]
+pub fn pipeline_name(target: &Target) -> String {
+    recipe_name(target)
+}
+
+/// The distribution configuration of a target: named as its recipe.
+#[must_use]
+pub fn distribution_name(target: &Target) -> String {
+    recipe_name(target)
+}
+
+/// The AMI's name: the build, which makes it unique, and when it was built, on which Image Builder
+/// insists. With the date filled in it has at most 101 of the 127 characters that are allowed.
+/// Source: <https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_AmiDistributionConfiguration.html>.
+#[must_use]
+pub fn ami_name(build: &BuildId) -> String {
+    format!("prism-{build} {{{{ imagebuilder:buildDate }}}}")
+}
+
+/// The token of one call that a build makes: 36 characters, always the same for the same build and
+/// purpose, so that a call that is made again does nothing twice. A change of what is sent needs another
+/// purpose.
+#[must_use]
+pub fn client_token(build: &BuildId, purpose: &str) -> String {
+    let digest = hex(&Sha256::digest(format!("{build}/{purpose}"))[..16]);
+    [&digest[..8], &digest[8..12], &digest[12..16], &digest[16..20], &digest[20..]].join("-")
+}

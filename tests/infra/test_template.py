@@ -1,0 +1,243 @@
+"""What the template promises: least rights, no lost work, nothing in the clear, and its contract with the rest."""
+
+import json
+import re
+from pathlib import Path
+
+import cfnlint
+import pytest
+
+from tests.infra.conftest import ROOT, kebab, listed, text
+
+# What AWS knows of each action: cfn-lint brings the service authorization reference along.
+REFERENCE = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text())
+
+# What SAM attaches by itself, or the template on purpose.
+MANAGED_POLICIES = {
+    "service-role/AWSLambdaBasicExecutionRole": "a function writes its log",
+    "service-role/AWSLambdaDynamoDBExecutionRole": "Lambda reads the table's stream for it",
+    "AWSXrayWriteOnlyAccess": "traces",
+    "EC2InstanceProfileForImageBuilder": "a builder fetches components and writes its log",
+    "AmazonSSMManagedInstanceCore": "Image Builder works on a builder through Systems Manager",
+}
+
+# Set by Lambda itself, or for tests only.
+ENVIRONMENT_OF_LAMBDA = {"AWS_REGION", "PRISM_FAULT_DIR"}
+
+
+# ----------------------------------------------------------------------------------------------------- the contract
+
+
+def test_every_function_of_the_tree_is_deployed_and_no_other(template):
+    deployed = {
+        text(one["Properties"]["FunctionName"]): one["Properties"]["CodeUri"]
+        for one in template["Resources"].values()
+        if one["Type"] == "AWS::Serverless::Function"
+    }
+    crates = {folder.name for folder in (ROOT / "functions").iterdir() if folder.is_dir()}
+    assert deployed == {f"${{AWS::StackName}}-{name}": f"../target/lambda/{name}/" for name in crates}
+
+
+def test_outputs_are_the_contract(template):
+    functions = {kebab(name): name for name, one in template["Resources"].items() if "Function" in one["Type"]}
+    expected = {
+        "TableName": "StateTable",
+        "BuildImageStateMachineArn": "BuildImage",
+        "NoticesTopicArn": "Notices",
+        "LostWorkQueueUrl": "LostWork",
+    } | {f"{name}FunctionName": name for name in functions.values()}
+    assert {name: text(one["Value"]) for name, one in template["Outputs"].items()} == {
+        name: f"${{{resource}}}" for name, resource in expected.items()
+    }
+
+
+def test_prism_finds_the_stack(stack):
+    parameter = stack["StackParameter"]["Properties"]
+    assert text(parameter["Name"]) == "/prism/stacks/${AWS::StackName}"
+    assert json.loads(text(parameter["Value"])) == {
+        "table": "${StateTable}",
+        "state_machine": "${BuildImage}",
+        "schedule_builds": "${ScheduleBuilds}",
+    }
+
+
+def test_functions_are_told_what_they_read(stack):
+    for function, properties in stack.of("AWS::Lambda::Function").items():
+        source = "".join(file.read_text() for file in (ROOT / "functions" / kebab(function) / "src").rglob("*.rs"))
+        read = set(re.findall(r"settings::(?:required|parsed(?:::<[^(]*>)?)\(\s*\"(\w+)\"", source))
+        told = properties["Environment"]["Variables"].keys() | ENVIRONMENT_OF_LAMBDA
+        assert read <= told, f"{function} is not told {read - told}"
+
+
+def test_names_are_the_stacks_so_that_two_stacks_can_stand_in_one_account(stack):
+    named = {
+        "AWS::CloudWatch::Alarm": "AlarmName",
+        "AWS::Events::Rule": "Name",
+        "AWS::ImageBuilder::InfrastructureConfiguration": "Name",
+        "AWS::Lambda::Function": "FunctionName",
+        "AWS::Scheduler::Schedule": "Name",
+        "AWS::StepFunctions::StateMachine": "StateMachineName",
+    }
+    for kind, member in named.items():
+        for name, properties in stack.of(kind).items():
+            assert text(properties[member]).startswith("${AWS::StackName}-"), name
+
+
+def test_no_concurrency_is_reserved(stack):
+    """A new account has ten concurrent executions in all, and reserving any of them fails."""
+    for name, function in stack.of("AWS::Lambda::Function").items():
+        assert "ReservedConcurrentExecutions" not in function, name
+
+
+# ------------------------------------------------------------------------------------------------------- the rights
+
+
+def actions_of(stack):
+    for role in stack.of("AWS::IAM::Role"):
+        for statement in stack.statements(role):
+            for action in listed(statement["Action"]):
+                yield role, action, statement
+
+
+def test_rights_are_named_one_by_one(stack):
+    for role, action, statement in actions_of(stack):
+        service, _, name = action.partition(":")
+        assert name.lower() in REFERENCE[service]["Actions"], f"{role}: AWS knows no {action}"
+        assert statement["Effect"] == "Allow", role
+
+
+def test_a_star_stands_only_where_aws_knows_no_resource(stack):
+    for role, action, statement in actions_of(stack):
+        service, _, name = action.partition(":")
+        if "*" in listed(statement["Resource"]):
+            assert "Resources" not in REFERENCE[service]["Actions"][name.lower()], f"{role}: {action} can be narrowed"
+
+
+def test_managed_policies_are_the_known_ones(stack):
+    for name, role in stack.of("AWS::IAM::Role").items():
+        for policy in role.get("ManagedPolicyArns", []):
+            assert text(policy).partition(":policy/")[2] in MANAGED_POLICIES, name
+
+
+def test_nobody_passes_a_role(stack):
+    assert not [role for role, action, _ in actions_of(stack) if action == "iam:PassRole"]
+
+
+def test_only_images_of_this_product_can_be_deleted(stack):
+    deletes = {action: statement for _, action, statement in actions_of(stack) if action.startswith("ec2:De")}
+    del deletes["ec2:DescribeImages"]
+    assert deletes.keys() == {"ec2:DeregisterImage", "ec2:DeleteSnapshot"}
+    assert all("ResourceTag/" in json.dumps(statement["Condition"]) for statement in deletes.values())
+
+
+def test_every_role_belongs_to_one_thing(stack):
+    users = [
+        text(properties.get("Role", properties.get("RoleArn", "")))
+        for kind in ("AWS::Lambda::Function", "AWS::StepFunctions::StateMachine")
+        for properties in stack.of(kind).values()
+    ] + [text(one["Target"]["RoleArn"]) for one in stack.of("AWS::Scheduler::Schedule").values()]
+    assert len(users) == len(set(users))
+
+
+# ------------------------------------------------------------------------------------------------- nothing is lost
+
+
+def lost_work(value) -> bool:
+    return text(value) == "${LostWork.Arn}"
+
+
+def test_every_asynchronous_path_ends_in_lost_work(stack):
+    for name, mapping in stack.of("AWS::Lambda::EventSourceMapping").items():
+        assert lost_work(mapping["DestinationConfig"]["OnFailure"]["Destination"]), name
+    for name, schedule in stack.of("AWS::Scheduler::Schedule").items():
+        assert lost_work(schedule["Target"]["DeadLetterConfig"]["Arn"]), name
+    for name, rule in stack.of("AWS::Events::Rule").items():
+        assert all(lost_work(target["DeadLetterConfig"]["Arn"]) for target in rule["Targets"]), name
+    asynchronous = {
+        text(one["FunctionName"]): one["DestinationConfig"]["OnFailure"]["Destination"]
+        for one in stack.of("AWS::Lambda::EventInvokeConfig").values()
+    }
+    assert asynchronous.keys() == {f"${{{name}}}" for name in stack.of("AWS::Lambda::Function")}
+    assert all(map(lost_work, asynchronous.values()))
+
+
+def test_the_queue_takes_what_every_rule_sends(stack):
+    (statement,) = stack["LostWorkPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    admitted = text(statement["Condition"]["ArnLike"]["aws:SourceArn"])
+    prefix = admitted.partition(":rule/")[2].removesuffix("*")
+    assert all(text(rule["Name"]).startswith(prefix) for rule in stack.of("AWS::Events::Rule").values())
+
+
+def test_a_bad_record_blocks_no_other(stack):
+    mappings = stack.of("AWS::Lambda::EventSourceMapping")
+    for name, mapping in mappings.items():
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+        assert mapping["BisectBatchOnFunctionError"] is True, name
+        assert 0 < mapping["MaximumRetryAttempts"] < 10, name
+        assert mapping["StartingPosition"] == "TRIM_HORIZON", name
+        (one,) = mapping["FilterCriteria"]["Filters"]
+        assert json.loads(one["Pattern"])["eventName"] == ["INSERT"], name
+    assert len(mappings) <= 2, "two readers a shard are DynamoDB's limit"
+
+
+def test_every_alarm_is_heard(stack):
+    alarms = stack.of("AWS::CloudWatch::Alarm")
+    for name, alarm in alarms.items():
+        assert [text(action) for action in alarm["AlarmActions"]] == ["${Notices}"], name
+        assert alarm["TreatMissingData"] in {"breaching", "notBreaching"}, name
+    watched = {(alarm["MetricName"], text(alarm["Dimensions"][0]["Value"])) for alarm in alarms.values()}
+    assert watched == {
+        ("ApproximateNumberOfMessagesVisible", "${LostWork.QueueName}"),
+        ("ExecutionsFailed", "${BuildImage}"),
+        ("IteratorAge", "${RespondToUpdate}"),
+        ("IteratorAge", "${Notify}"),
+        ("Invocations", "${WatchBaseImages}"),
+    }
+
+
+def test_state_outlives_the_stack(stack):
+    for name in ("StateTable", "Key"):
+        assert stack[name]["DeletionPolicy"] == "RetainExceptOnCreate", name
+        assert stack[name]["UpdateReplacePolicy"] == "Retain", name
+    table = stack["StateTable"]["Properties"]
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+# ------------------------------------------------------------------------------------------ nothing is in the clear
+
+
+def test_data_at_rest_is_encrypted(stack):
+    assert text(stack["StateTable"]["Properties"]["SSESpecification"]["KMSMasterKeyId"]) == "${Key.Arn}"
+    assert text(stack["Notices"]["Properties"]["KmsMasterKeyId"]) == "${Key}"
+    assert stack["LostWork"]["Properties"]["SqsManagedSseEnabled"] is True
+    assert stack["Key"]["Properties"]["EnableKeyRotation"] is True
+    for name, group in stack.of("AWS::Logs::LogGroup").items():
+        assert text(group["KmsKeyId"]) == "${Key.Arn}", name
+        assert text(group["RetentionInDays"]) == "${LogRetentionDays}", name
+
+
+def test_the_key_lets_in_only_the_account_and_two_services(stack):
+    for statement in stack["Key"]["Properties"]["KeyPolicy"]["Statement"]:
+        if statement["Action"] == "kms:*":
+            assert text(statement["Principal"]["AWS"]).endswith(":${AWS::AccountId}:root")
+        else:
+            assert statement["Condition"], statement["Sid"]
+            assert text(statement["Principal"].get("Service", "logs.")).startswith(("cloudwatch.", "logs."))
+
+
+def test_every_function_writes_a_log_group_of_the_stack(stack):
+    groups = {name: text(group["LogGroupName"]) for name, group in stack.of("AWS::Logs::LogGroup").items()}
+    admitted = stack["Key"]["Properties"]["KeyPolicy"]["Statement"][-1]["Condition"]["ArnLike"]
+    prefixes = [text(arn).partition(":log-group:")[2].removesuffix("*") for (arns,) in [admitted.values()] for arn in arns]
+    assert all(group.startswith(tuple(prefixes)) for group in groups.values())
+    for name, function in stack.of("AWS::Lambda::Function").items():
+        group = text(function["LoggingConfig"]["LogGroup"]).strip("${}")
+        assert groups[group] == f"/aws/lambda/{text(function['FunctionName'])}", name
+
+
+@pytest.mark.parametrize("name", ["InfrastructureX86", "InfrastructureArm64"])
+def test_builders_are_guarded_and_leave_nothing_running(stack, name):
+    infrastructure = stack[name]["Properties"]
+    assert infrastructure["InstanceMetadataOptions"]["HttpTokens"] == "required"
+    assert infrastructure["TerminateInstanceOnFailure"] is True

@@ -1,0 +1,126 @@
+"""The one virtual clock.
+
+libfaketime, preloaded into the emulator and into every function it starts, adds the offset that it reads
+from one file to the wall clock, at every look at the time. So `time.time()` *is* virtual time everywhere;
+moving time is rewriting the file, and is seen by all at once. The monotonic clock stays real: sleeping
+and time-outs of sockets don't jump.
+
+What waits for a virtual moment does so here, and is woken when time is moved.
+"""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+# A waiter looks at the time again at least so often, in real seconds, should nobody wake it.
+_LOOK = 5.0
+
+
+class Clock:
+    """Reads the time, moves it, and lets threads wait for a moment of it."""
+
+    def __init__(self, file: Path):
+        self._file = file
+        self._moves = 0
+        self._waiters = set()
+        self._lock = threading.Lock()
+        self._moving = threading.Lock()
+        self._before, self._after = [], []
+
+    @staticmethod
+    def now() -> float:
+        return time.time()
+
+    def offset(self) -> float:
+        return float(self._file.read_text().strip())
+
+    def advance(self, seconds: float) -> float:
+        """Moves time and returns the new now, once every listener has seen it."""
+        with self._moving:
+            for listener in self._before:
+                listener(seconds)
+            write_offset(self._file, self.offset() + seconds)
+            self.tell()
+            for listener in self._after:
+                listener(seconds)
+            return self.now()
+
+    def set(self, moment: float) -> float:
+        return self.advance(moment - self.now())
+
+    def before_move(self, listener) -> None:
+        """`listener(seconds)` is called before each move."""
+        self._before.append(listener)
+
+    def after_move(self, listener) -> None:
+        """`listener(seconds)` is called after each move, before it is answered."""
+        self._after.append(listener)
+
+    def tell(self, about=None) -> None:
+        """Wakes whoever waits because of this; everybody, if time has moved."""
+        with self._lock:
+            if about is None:
+                self._moves += 1
+            told = [waiter for waiter in self._waiters if about in (None, waiter.about)]
+        for waiter in told:
+            waiter.woken.set()
+
+    def all_looked(self) -> bool:
+        """Has every waiter looked at the time since it was last moved?"""
+        with self._lock:
+            return all(waiter.seen == self._moves for waiter in self._waiters)
+
+    def wait(self, deadline: float | None, until=lambda: False, about=None) -> bool:
+        """Waits till the virtual `deadline` (None: for ever) or till `until()`; was it `until`?
+
+        Who makes `until` true calls `tell` with what the waiting is `about`.
+        """
+        waiter = _Waiter(about)
+        with self._lock:
+            self._waiters.add(waiter)
+        try:
+            while True:
+                waiter.woken.clear()
+                waiter.seen = self._moves
+                if until():
+                    return True
+                left = _LOOK if deadline is None else min(_LOOK, deadline - self.now())
+                if left <= 0:
+                    return False
+                waiter.woken.wait(left)
+        finally:
+            with self._lock:
+                self._waiters.discard(waiter)
+
+    def sleep(self, seconds: float, until=lambda: False, about=None) -> bool:
+        return self.wait(self.now() + seconds, until, about)
+
+
+class _Waiter:
+    def __init__(self, about):
+        self.about = about
+        self.woken = threading.Event()
+        self.seen = -1
+
+
+def write_offset(file: Path, seconds: float) -> None:
+    """Replaces the file in one step, so that nobody reads half of it."""
+    fresh = file.with_name(f"{file.name}.{os.getpid()}.{threading.get_ident()}")
+    fresh.write_text(f"{seconds:+.3f}\n")
+    os.replace(fresh, file)
+
+
+def preload(file: Path) -> dict:
+    """The environment that puts a process under the clock."""
+    import libfaketime
+
+    library = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
+    return {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(file),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DISABLE_SHM": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }

@@ -1,0 +1,1 @@
+"""EC2 Image Builder, as a service of the emulator."""

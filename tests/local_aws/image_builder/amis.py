@@ -1,0 +1,96 @@
+"""The AMIs that a build makes: one when its build stage ends, the outputs when it is distributed.
+
+https://docs.aws.amazon.com/imagebuilder/latest/userguide/manage-distribution-settings.html
+"""
+
+import time
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import ec2
+
+from tests.local_aws.durations import rfc3339
+from tests.local_aws.patches import images
+
+
+class Failed(Exception):
+    """Why a build failed: the text is the image's `state.reason`."""
+
+
+def parent(image: dict) -> dict:
+    """The base AMI of a recipe."""
+    from ministack.services import ssm
+
+    named = image["imageRecipe"]["parentImage"]
+    image_id = named
+    if named.startswith("ssm:"):
+        image_id = ssm.resolve_parameter_value(named[4:])
+    elif named.startswith("arn:"):
+        return {"Architecture": "x86_64"}
+    found = images.find(image_id or "")
+    if found is None:
+        raise Failed(f"The image id '[{image_id or named}]' does not exist (Service: Ec2, Status Code: 400)")
+    return found
+
+
+def _stamp() -> str:
+    return rfc3339(time.time()).replace(":", "-")
+
+
+def _own_tags(image: dict) -> dict:
+    return {**image["imageRecipe"].get("amiTags", {}), "CreatedBy": "EC2 Image Builder", "Ec2ImageBuilderArn": image["arn"]}
+
+
+def build(image: dict) -> None:
+    """The AMI of the build stage, in the region of the build."""
+    base = parent(image)
+    name = _named(image, _distributions(image).get(get_region(), {}))
+    image["ami"] = _created(get_region(), name, base, image["imageRecipe"].get("description", ""), _own_tags(image))
+
+
+def _created(region: str, name: str, like: dict, description: str, tags: dict) -> str:
+    try:
+        return images.create(region, name, like, description=description, tags=tags)
+    except ValueError as taken:
+        raise Failed(f"{taken} (Service: Ec2, Status Code: 400)") from None
+
+
+def _distributions(image: dict) -> dict:
+    """By region, the AMI's distribution configuration."""
+    found = image.get("distributionConfiguration", {}).get("distributions", [])
+    return {one["region"]: one.get("amiDistributionConfiguration", {}) for one in found}
+
+
+def _named(image: dict, configuration: dict) -> str:
+    template = configuration.get("name", image["name"] + " {{ imagebuilder:buildDate }}")
+    for spelled in ("{{ imagebuilder:buildDate }}", "{{imagebuilder:buildDate}}"):
+        template = template.replace(spelled, _stamp())
+    for spelled in ("{{ imagebuilder:buildVersion }}", "{{imagebuilder:buildVersion}}"):
+        template = template.replace(spelled, str(image["build"]))
+    return template
+
+
+def distribute(image: dict) -> list:
+    """The outputs: the built AMI with its tags, and a copy of it in every other region."""
+    home = get_region()
+    built = ec2._images.get_scoped(get_account_id(), home, image["ami"])
+    outputs = []
+    for region, configuration in (_distributions(image) or {home: {}}).items():
+        tags = {**_own_tags(image), **configuration.get("amiTags", {})}
+        if region == home:
+            image_id, name = image["ami"], built["Name"]
+            images.set_tags(image_id, tags, region)
+        else:
+            name = _named(image, configuration)
+            image_id = _created(region, name, built, configuration.get("description", ""), tags)
+        _share(region, image_id, configuration)
+        outputs.append({"region": region, "image": image_id, "name": name, "accountId": get_account_id(),
+                        "description": configuration.get("description"), "state": {"status": "DISTRIBUTING"}})  # fmt: skip
+    return outputs
+
+
+def _share(region: str, image_id: str, configuration: dict) -> None:
+    allowed = configuration.get("launchPermission", {})
+    permissions = [{"UserId": user} for user in allowed.get("userIds", [])]
+    permissions += [{"Group": group} for group in allowed.get("userGroups", [])]
+    if permissions:
+        ec2._images.get_scoped(get_account_id(), region, image_id)["LaunchPermissions"] = permissions
