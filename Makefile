@@ -9,7 +9,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 FUNCTIONS := $(notdir $(wildcard functions/*))
 # One page says what the functions are deployed for.
 ARCHITECTURE := $(shell sed -n 's/.*FunctionArchitecture=\(x86_64\|arm64\).*/\1/p' infra/samconfig.toml)
-CARGO_DENY := 0.20.2
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 export SAM_CLI_TELEMETRY := 0
 # No build fetches a toolchain or a target by the way (hence also deploy's --skip-target-check): what is missing is
@@ -34,11 +35,11 @@ test: build ## unit, property, snapshot and whole-system tests
 	@.venv/bin/python -m pytest -q tests
 
 .PHONY: check
-check: .venv/ready target/tools/ready target/tools/bin/cargo-deny ## formatting, lints, licences, the template
+check: .venv/ready target/tools/ready $(CARGO_DENY) ## formatting, lints, licences, the template
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
-	@target/tools/bin/cargo-deny --log-level error --locked check --hide-inclusion-graph bans licenses sources
+	@$(CARGO_DENY) --log-level error --locked check --hide-inclusion-graph bans licenses sources
 	@.venv/bin/cfn-lint infra/template.yaml
 	@target/tools/bin/sam validate --lint --region us-east-1 --template infra/template.yaml
 	@target/tools/bin/ruff check --quiet --no-cache tests
@@ -63,8 +64,8 @@ deploy: .venv/ready target/tools/ready ## deploy to AWS as infra/samconfig.toml 
 	@target/tools/bin/sam deploy --template infra/template.yaml --config-file samconfig.toml $(ARGS)
 
 .PHONY: audit
-audit: target/tools/bin/cargo-deny ## known vulnerabilities; needs the network
-	@target/tools/bin/cargo-deny check advisories
+audit: $(CARGO_DENY) ## known vulnerabilities; needs the network
+	@$(CARGO_DENY) check advisories
 
 # The binaries of the embedded AWS and the tests, in the profile of the tests, so that nothing is compiled twice:
 # cargo-lambda would, for it names the target even when that is the host. The layout is cargo-lambda's.
@@ -85,10 +86,9 @@ target/tools/ready: requirements-lint.txt
 	@target/tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $<
 	@touch $@
 
-target/tools/bin/cargo-deny: Makefile
-	@echo "compiling cargo-deny $(CARGO_DENY), once"
+$(CARGO_DENY):
+	@echo "compiling cargo-deny $(CARGO_DENY_VERSION), once"
 	@CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true \
-		cargo install cargo-deny --version $(CARGO_DENY) --locked --debug --no-default-features --quiet \
-		--root target/tools --target-dir target/tools/build
+		cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --debug --no-default-features --quiet \
+		--root $(@D)/.. --target-dir target/tools/build
 	@rm -rf target/tools/build # half a gigabyte that nothing needs any more
-	@touch $@

@@ -1,9 +1,9 @@
-"""The one virtual clock.
+"""The one virtual clock: the real time and an offset.
 
-libfaketime, preloaded into the emulator and into every function it starts, adds the offset that it reads
-from one file to the wall clock, at every look at the time. So `time.time()` *is* virtual time everywhere;
-moving time is rewriting the file, and is seen by all at once. The monotonic clock stays real: sleeping
-and time-outs of sockets don't jump.
+Every function that the emulator starts runs under libfaketime, preloaded, which adds the offset that it reads
+from one file to the wall clock, at every look at the time; the emulator adds the same to its own. So
+`time.time()` *is* virtual time on both sides, and moving time is seen by all at once. The monotonic clock
+stays real: sleeping and time-outs of sockets don't jump.
 
 What waits for a virtual moment does so here, and is woken when time is moved.
 """
@@ -12,6 +12,8 @@ import os
 import threading
 import time
 from pathlib import Path
+
+from tests.local_aws import shifted_time
 
 # A waiter looks at the time again at least so often, in real seconds, should nobody wake it.
 _LOOK = 5.0
@@ -32,15 +34,17 @@ class Clock:
     def now() -> float:
         return time.time()
 
-    def offset(self) -> float:
-        return float(self._file.read_text().strip())
+    @staticmethod
+    def offset() -> float:
+        return shifted_time.offset
 
     def advance(self, seconds: float) -> float:
         """Moves time and returns the new now, once every listener has seen it."""
         with self._moving:
             for listener in self._before:
                 listener(seconds)
-            write_offset(self._file, self.offset() + seconds)
+            write_offset(self._file, shifted_time.offset + seconds)
+            shifted_time.offset += seconds
             self.tell()
             for listener in self._after:
                 listener(seconds)
@@ -112,7 +116,7 @@ def write_offset(file: Path, seconds: float) -> None:
 
 
 def preload(file: Path) -> dict:
-    """The environment that puts a process under the clock."""
+    """The environment that puts a function's process under the clock."""
     import libfaketime
 
     library = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"

@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 
 from tests.local_aws import deploy
-from tests.local_aws.clock import preload, write_offset
+from tests.local_aws.clock import write_offset
 
 ROOT = Path(__file__).resolve().parents[2]
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -249,7 +249,6 @@ def _spawn(state_dir: Path, region: str, auth: bool, outlives: bool) -> tuple:
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         **_CREDENTIALS,
-        **preload(state_dir / "clock"),
     }
     with (state_dir / "server.log").open("ab") as log, listener:
         process = subprocess.Popen(

@@ -17,13 +17,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def main() -> None:
     sys.path.insert(0, str(ROOT))
+    from tests.local_aws import shifted_time
+
+    shifted_time.install()
     from tests.local_aws import context
     from tests.local_aws.clock import Clock
 
     socket_fd = int(sys.argv[1])
     context.state_dir = Path(os.environ["LOCAL_AWS_STATE_DIR"])
     context.endpoint = os.environ["AWS_ENDPOINT_URL"]
-    context.clock = Clock(Path(os.environ["FAKETIME_TIMESTAMP_FILE"]))
+    context.clock = Clock(context.state_dir / "clock")
 
     from tests.local_aws import control, patches
 

@@ -64,7 +64,7 @@ impl TurnAnswer {
     #[must_use]
     pub fn of(turn: &Turn, now: Timestamp) -> Self {
         match turn {
-            Turn::Go { .. } => Self::go("its turn has come"),
+            Turn::Go { .. } => Self::go("has its turn"),
             Turn::Wait { until, reason } => Self::wait(*until, reason, now),
             Turn::Stop { reason } => Self::stop(reason),
         }

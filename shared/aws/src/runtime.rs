@@ -1,6 +1,7 @@
 //! What every function's `main` does: logs, configuration, and the Lambda runtime.
 
 use std::fmt::Debug;
+use std::pin::Pin;
 
 use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -69,15 +70,14 @@ pub fn main<F: Function>() -> Exit {
         let handle = async |event: LambdaEvent<F::Input>| {
             let span =
                 tracing::info_span!("event", request_id = event.context.request_id, build_id = tracing::field::Empty);
-            async {
-                function.handle(event.payload).await.map_err(|error| {
-                    let source = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::error!(error.name = error.name(), error.source = source, "failed: {error}");
-                    Diagnostic::from(error)
-                })
-            }
-            .instrument(span)
-            .await
+            // Boxed, or the types of a handler's futures nest deeper than the compiler follows.
+            let handled: Pin<Box<dyn Future<Output = _>>> = Box::pin(function.handle(event.payload));
+            handled.instrument(span.clone()).await.map_err(|error: Error| {
+                let _entered = span.enter();
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(error.name = error.name(), error.source = source, "failed: {error}");
+                Diagnostic::from(error)
+            })
         };
         lambda_runtime::run(service_fn(handle)).await
     })

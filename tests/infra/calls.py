@@ -1,0 +1,113 @@
+"""What a function asks of AWS, read from its source: from the calls in its crate, through the shared crates, to the
+SDK. Crude on purpose: functions are told apart by module and name, and a call that might be made counts as made."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.infra.conftest import ROOT
+
+# A method of the SDK by the right it takes.
+SDK = {
+    "get_item": "dynamodb:GetItem",
+    "query": "dynamodb:Query",
+    "describe_images": "ec2:DescribeImages",
+    "deregister_image": "ec2:DeregisterImage",
+    "delete_snapshot": "ec2:DeleteSnapshot",
+    "cancel_image_creation": "imagebuilder:CancelImageCreation",
+    "create_component": "imagebuilder:CreateComponent",
+    "create_distribution_configuration": "imagebuilder:CreateDistributionConfiguration",
+    "create_image": "imagebuilder:CreateImage",
+    "create_image_pipeline": "imagebuilder:CreateImagePipeline",
+    "create_image_recipe": "imagebuilder:CreateImageRecipe",
+    "delete_component": "imagebuilder:DeleteComponent",
+    "delete_image": "imagebuilder:DeleteImage",
+    "delete_image_recipe": "imagebuilder:DeleteImageRecipe",
+    "get_component": "imagebuilder:GetComponent",
+    "get_image": "imagebuilder:GetImage",
+    "list_workflow_executions": "imagebuilder:ListWorkflowExecutions",
+    "list_workflow_step_executions": "imagebuilder:ListWorkflowStepExecutions",
+    "start_image_pipeline_execution": "imagebuilder:StartImagePipelineExecution",
+    "update_distribution_configuration": "imagebuilder:UpdateDistributionConfiguration",
+    "update_image_pipeline": "imagebuilder:UpdateImagePipeline",
+    "invoke": "lambda:InvokeFunction",
+    "publish": "sns:Publish",
+    "get_parameters": "ssm:GetParameters",
+    "put_parameter": "ssm:PutParameter",
+    "describe_execution": "states:DescribeExecution",
+    "send_task_failure": "states:SendTaskFailure",
+    "send_task_success": "states:SendTaskSuccess",
+    "start_execution": "states:StartExecution",
+    "transact_write_items": None,  # takes the rights of what is in it: see WRITES
+}
+
+# A write of a transaction by the right it takes.
+WRITES = {
+    "put": "dynamodb:PutItem",
+    "put_if": "dynamodb:PutItem",
+    "insert": "dynamodb:PutItem",
+    "replace": "dynamodb:PutItem",
+    "update": "dynamodb:UpdateItem",
+    "delete": "dynamodb:DeleteItem",
+    "check": "dynamodb:ConditionCheckItem",
+}
+
+
+@dataclass
+class Function:
+    """A Rust function: what it asks of AWS and of the environment itself, and what it calls."""
+
+    rights: set = field(default_factory=set)
+    settings: set = field(default_factory=set)
+    calls: set = field(default_factory=set)
+
+
+def rights_and_settings(crate: str) -> tuple[set, set]:
+    """What the Lambda function of this name asks of AWS, and which settings it reads."""
+    known = _shared()
+    own = _functions(ROOT / "functions" / crate / "src", crate)
+    seen, ahead = set(), list(own.values())
+    rights, settings = set(), set()
+    while ahead:
+        function = ahead.pop()
+        rights |= function.rights
+        settings |= function.settings
+        for call in function.calls - seen:
+            seen.add(call)
+            if call in known:
+                ahead.append(known[call])
+    return rights, settings
+
+
+def _shared() -> dict:
+    aws = ROOT / "shared" / "aws" / "src"
+    known = _functions(ROOT / "shared" / "ec2" / "src", "images")
+    for file in aws.glob("*.rs"):
+        known |= _functions(file, file.stem)
+    for folder in (one for one in aws.iterdir() if one.is_dir()):
+        known |= _functions(folder, folder.name)
+    return known
+
+
+def _functions(place: Path, module: str) -> dict:
+    files = [place] if place.is_file() else sorted(place.rglob("*.rs"))
+    found = {}
+    for file in files:
+        source = re.sub(r"//[^\n]*", "", file.read_text().partition("#[cfg(test)]\nmod ")[0])
+        for name, body in re.findall(r"\bfn (\w+)(.*?)(?=\bfn \w|\Z)", source, re.DOTALL):
+            _read(body, module, found.setdefault((module, name), Function()))
+    return found
+
+
+def _read(body: str, module: str, function: Function) -> None:
+    sdk = {name for name in re.findall(r"\.(\w+)\(\)", body) if name in SDK}
+    assert sdk or ".send()" not in body or module == "workflow", f"{module}: which call of the SDK is sent?\n{body}"
+    function.rights |= {SDK[name] for name in sdk} - {None}
+    function.rights |= {WRITES[name] for name in re.findall(r"\bWrite::(\w+)\(", body) if name in WRITES}
+    if "settings::" in body:
+        function.settings |= set(re.findall(r'"([A-Z][A-Z0-9_]+)"', body))
+    # `module::function(…)` and `Type::function(…)`; `value.function(…)` where the value is called as its type is.
+    for owner, name in re.findall(r"\b(\w+)(?:::|\s*\.\s*)(\w+)\(", body):
+        function.calls.add((re.sub(r"(?<!^)(?=[A-Z])", "_", owner).lower(), name))
+    for name in re.findall(r"(?:\bself\.|(?<![\w.:]))(\w+)\(", body):
+        function.calls.add((module, name))
