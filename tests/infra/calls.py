@@ -94,14 +94,19 @@ def _functions(place: Path, module: str) -> dict:
     found = {}
     for file in files:
         source = re.sub(r"//[^\n]*", "", file.read_text().partition("#[cfg(test)]\nmod ")[0])
+        imported = {
+            name: owner
+            for owner, names in re.findall(r"\buse prism_aws::(\w+)::(\{[^}]*\}|\w+)", source)
+            for name in re.findall(r"\w+", names)
+        }
         for name, body in re.findall(r"\bfn (\w+)(.*?)(?=\bfn \w|\Z)", source, re.DOTALL):
-            _read(body, module, found.setdefault((module, name), Function()))
+            _read(body, module, imported, found.setdefault((module, name), Function()))
     return found
 
 
-def _read(body: str, module: str, function: Function) -> None:
+def _read(body: str, module: str, imported: dict, function: Function) -> None:
     sdk = {name for name in re.findall(r"\.(\w+)\(\)", body) if name in SDK}
-    assert sdk or ".send()" not in body or module == "workflow", f"{module}: which call of the SDK is sent?\n{body}"
+    assert sdk or ".send()" not in body, f"{module}: which call of the SDK is sent?\n{body}"
     function.rights |= {SDK[name] for name in sdk} - {None}
     function.rights |= {WRITES[name] for name in re.findall(r"\bWrite::(\w+)\(", body) if name in WRITES}
     if "settings::" in body:
@@ -110,4 +115,4 @@ def _read(body: str, module: str, function: Function) -> None:
     for owner, name in re.findall(r"\b(\w+)(?:::|\s*\.\s*)(\w+)\(", body):
         function.calls.add((re.sub(r"(?<!^)(?=[A-Z])", "_", owner).lower(), name))
     for name in re.findall(r"(?:\bself\.|(?<![\w.:]))(\w+)\(", body):
-        function.calls.add((module, name))
+        function.calls.add((imported.get(name, module), name))

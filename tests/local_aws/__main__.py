@@ -29,9 +29,17 @@ def main() -> None:
         LocalAws.stop_in(arguments.state_dir)
         return
     aws = LocalAws.start(
-        arguments.state_dir, arguments.template, arguments.functions_dir, region=arguments.region,
-        stack_name=arguments.stack_name, parameters=dict(one.split("=", 1) for one in arguments.parameter),
-        auth=arguments.auth, at=arguments.at, bin_dir=arguments.bin_dir, outlives=True)  # fmt: skip
+        arguments.state_dir,
+        arguments.template,
+        arguments.functions_dir,
+        region=arguments.region,
+        stack_name=arguments.stack_name,
+        parameters=dict(one.split("=", 1) for one in arguments.parameter),
+        auth=arguments.auth,
+        at=arguments.at,
+        bin_dir=arguments.bin_dir,
+        outlives=True,
+    )
     print(f"{aws.endpoint} is up; see {aws.state_dir}/outputs.json and {aws.state_dir}/env")
 
 

@@ -26,17 +26,27 @@ class LocalAws:
     """A running emulator: its address, its stack's outputs, clients and controls."""
 
     def __init__(self, state_dir: Path, endpoint: str, region: str, outputs: dict, pid: int):
-        self.state_dir, self.endpoint, self.region, self.outputs, self.pid = (
-            state_dir, endpoint, region, outputs, pid)  # fmt: skip
+        self.state_dir, self.endpoint, self.region, self.outputs, self.pid = (state_dir, endpoint, region, outputs, pid)
         self.clock = RemoteClock(self)
         self._clients = {}
 
     # -- life ------------------------------------------------------------------------------------
 
     @classmethod
-    def start(cls, state_dir, template=None, functions_dir="target/lambda", *, region="us-east-1",
-              stack_name="prism-auto-ami", parameters=None, auth=False, at=None, bin_dir="target/debug",
-              outlives=False) -> "LocalAws":  # fmt: skip
+    def start(
+        cls,
+        state_dir,
+        template=None,
+        functions_dir="target/lambda",
+        *,
+        region="us-east-1",
+        stack_name="prism-auto-ami",
+        parameters=None,
+        auth=False,
+        at=None,
+        bin_dir="target/debug",
+        outlives=False,
+    ) -> "LocalAws":
         """Starts an emulator in `state_dir`, with the template deployed if one is given.
 
         `at` is the virtual time at the start (RFC 3339; the real one if left out). Unless it `outlives` whoever
@@ -52,8 +62,9 @@ class LocalAws:
             if at is not None:
                 aws.clock.set(at)
             if template is not None:
-                found = deploy.deploy(aws, Path(template).resolve(), Path(functions_dir).resolve(),
-                                      stack_name, parameters or {})  # fmt: skip
+                found = deploy.deploy(
+                    aws, Path(template).resolve(), Path(functions_dir).resolve(), stack_name, parameters or {}
+                )
                 aws.outputs.update(found)
                 if "NoticesTopicArn" in found:
                     aws.outputs["NoticesQueueUrl"] = deploy.copy_notices(aws, found["NoticesTopicArn"])
@@ -68,8 +79,13 @@ class LocalAws:
         """The emulator that runs in this folder."""
         state_dir = Path(state_dir).resolve()
         outputs = json.loads((state_dir / "outputs.json").read_text())
-        return cls(state_dir, outputs.pop("endpoint"), outputs.pop("region"), outputs,
-                   int((state_dir / "pid").read_text().split()[0]))  # fmt: skip
+        return cls(
+            state_dir,
+            outputs.pop("endpoint"),
+            outputs.pop("region"),
+            outputs,
+            int((state_dir / "pid").read_text().split()[0]),
+        )
 
     def stop(self) -> None:
         """Ends the emulator and every function process; the folder with its logs stays."""
@@ -101,9 +117,13 @@ class LocalAws:
         key = (service, region or self.region)
         if key not in self._clients:
             self._clients[key] = boto3.client(
-                service, region_name=key[1], endpoint_url=self.endpoint, aws_access_key_id="test",
+                service,
+                region_name=key[1],
+                endpoint_url=self.endpoint,
+                aws_access_key_id="test",
                 aws_secret_access_key="test",
-                config=Config(retries={"total_max_attempts": 1}, read_timeout=120, max_pool_connections=50))  # fmt: skip
+                config=Config(retries={"total_max_attempts": 1}, read_timeout=120, max_pool_connections=50),
+            )
         return self._clients[key]
 
     def control(self, path: str, body: dict | None = None) -> dict:
@@ -120,7 +140,9 @@ class LocalAws:
         return self.control("public-parameters", {"region": region or self.region, "name": name, "value": value})
 
     def register_image(self, owner: str, name: str, *, region: str | None = None, **more) -> str:
-        return self.control("images", {"region": region or self.region, "owner": owner, "name": name, **more})["image_id"]
+        return self.control("images", {"region": region or self.region, "owner": owner, "name": name, **more})[
+            "image_id"
+        ]
 
     def script_image_builder(self, outcome: str, **more) -> dict:
         return self.control("image-builder", {"outcome": outcome, **more})
@@ -253,8 +275,14 @@ def _spawn(state_dir: Path, region: str, auth: bool, outlives: bool) -> tuple:
     with (state_dir / "server.log").open("ab") as log, listener:
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "tests/local_aws/server.py"), str(listener.fileno())],
-            env=environment, cwd=state_dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True, pass_fds=[listener.fileno()])  # fmt: skip
+            env=environment,
+            cwd=state_dir,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=[listener.fileno()],
+        )
     (state_dir / "pid").write_text(f"{process.pid} {_born(process.pid)}\n")
     _children[process.pid] = process
     return endpoint, region, {}, process.pid

@@ -35,8 +35,15 @@ def images(region: str) -> dict:
             _images[region] = found = {}
             for file in ("ec2/resources/latest_amis", "ec2/resources/ecs/optimized_amis"):
                 for one in _bundled(f"{file}/{region}.json.gz", []):
-                    found[one["ami_id"]] = _image(one["ami_id"], one["owner_id"], one["name"], one["architecture"],
-                                                  one["description"], one.get("platform"), one["root_device_name"])  # fmt: skip
+                    found[one["ami_id"]] = _image(
+                        one["ami_id"],
+                        one["owner_id"],
+                        one["name"],
+                        one["architecture"],
+                        one["description"],
+                        one.get("platform"),
+                        one["root_device_name"],
+                    )
             for parameter in parameters(region).values():
                 _have_image(region, parameter)
         return _images[region]
@@ -101,16 +108,30 @@ def _ecs(region: str) -> dict:
 
 
 def _parameter(region: str, name: str, value: str, version: int, modified: float) -> dict:
-    return {"ARN": f"arn:aws:ssm:{region}::parameter{name}", "DataType": "text", "LastModifiedDate": modified,
-            "Name": name, "Type": "String", "Value": value, "Version": version}  # fmt: skip
+    return {
+        "ARN": f"arn:aws:ssm:{region}::parameter{name}",
+        "DataType": "text",
+        "LastModifiedDate": modified,
+        "Name": name,
+        "Type": "String",
+        "Value": value,
+        "Version": version,
+    }
 
 
 def _image(image_id, owner, name, architecture, description, platform, root) -> dict:
     return {
-        "ImageId": image_id, "Name": name, "OwnerId": owner, "ImageOwnerAlias": _ALIASES.get(owner),
-        "Architecture": architecture, "Description": description, "Platform": platform or "", "Public": True,
-        "RootDeviceName": root, "CreationDate": rfc3339(_dated(name) or 1767225600),
-    }  # fmt: skip
+        "ImageId": image_id,
+        "Name": name,
+        "OwnerId": owner,
+        "ImageOwnerAlias": _ALIASES.get(owner),
+        "Architecture": architecture,
+        "Description": description,
+        "Platform": platform or "",
+        "Public": True,
+        "RootDeviceName": root,
+        "CreationDate": rfc3339(_dated(name) or 1767225600),
+    }
 
 
 def _have_image(region: str, parameter: dict) -> None:
@@ -144,7 +165,8 @@ def _publish(body):
 @control.route("POST", "images")
 def _register(body):
     region, owner, name, created, architecture = control.fields(
-        body, "region", "owner", "name", creation_date=None, architecture="x86_64")  # fmt: skip
+        body, "region", "owner", "name", creation_date=None, architecture="x86_64"
+    )
     if architecture not in ("x86_64", "arm64"):
         raise control.BadInput(f"architecture {architecture!r} is neither x86_64 nor arm64")
     if not re.fullmatch(r"\d{12}", owner):

@@ -14,7 +14,9 @@ def test_functions_and_services_see_the_moved_time(aws):
     after = aws.invoke(aws.outputs["WorkerFunctionName"], {"do": "time"})
     assert 6 * 3600 <= after - before < 6 * 3600 + 30
     queue = aws.client("sqs").create_queue(QueueName=f"q-{uuid.uuid4()}")["QueueUrl"]
-    attributes = aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["CreatedTimestamp"])["Attributes"]
+    attributes = aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["CreatedTimestamp"])[
+        "Attributes"
+    ]
     assert abs(float(attributes["CreatedTimestamp"]) - after) < 30
 
 
@@ -53,7 +55,13 @@ def test_an_item_expires_and_its_stream_tells(aws):
 
 
 def test_the_clock_refuses_nonsense_in_a_sentence(aws):
-    for body in ({"advance": "soon"}, {"set": "tomorrow"}, {"set": "2026-11-01T02:00:00"}, {}, {"advance": "1h", "to": 1}):
+    for body in (
+        {"advance": "soon"},
+        {"set": "tomorrow"},
+        {"set": "2026-11-01T02:00:00"},
+        {},
+        {"advance": "1h", "to": 1},
+    ):
         with pytest.raises(ValueError) as refused:
             aws.control("clock", body)
         assert len(str(refused.value)) > 10

@@ -18,14 +18,31 @@ def pipeline(aws, builder):
     name = f"t-{uuid.uuid4().hex[:8]}"
     component = builder.create_component(name=name, semanticVersion="1.0.0", platform="Linux", data=DOCUMENT)
     recipe = builder.create_image_recipe(
-        name=name, semanticVersion="1.0.17", parentImage=aws.client("ssm").get_parameter(Name=AL2023)["Parameter"]["Value"],
-        components=[{"componentArn": component["componentBuildVersionArn"]}], amiTags={"prism:template": name})  # fmt: skip
-    distribution = builder.create_distribution_configuration(name=name, distributions=[
-        {"region": region, "amiDistributionConfiguration": {"name": name + " {{ imagebuilder:buildDate }}", "amiTags": {"in": region}}}
-        for region in ("us-east-1", "eu-west-1")])  # fmt: skip
+        name=name,
+        semanticVersion="1.0.17",
+        parentImage=aws.client("ssm").get_parameter(Name=AL2023)["Parameter"]["Value"],
+        components=[{"componentArn": component["componentBuildVersionArn"]}],
+        amiTags={"prism:template": name},
+    )
+    distribution = builder.create_distribution_configuration(
+        name=name,
+        distributions=[
+            {
+                "region": region,
+                "amiDistributionConfiguration": {
+                    "name": name + " {{ imagebuilder:buildDate }}",
+                    "amiTags": {"in": region},
+                },
+            }
+            for region in ("us-east-1", "eu-west-1")
+        ],
+    )
     made = builder.create_image_pipeline(
-        name=name, imageRecipeArn=recipe["imageRecipeArn"], infrastructureConfigurationArn=aws.outputs["InfrastructureArn"],
-        distributionConfigurationArn=distribution["distributionConfigurationArn"])  # fmt: skip
+        name=name,
+        imageRecipeArn=recipe["imageRecipeArn"],
+        infrastructureConfigurationArn=aws.outputs["InfrastructureArn"],
+        distributionConfigurationArn=distribution["distributionConfigurationArn"],
+    )
     return {"name": name, "arn": made["imagePipelineArn"], "recipe": recipe["imageRecipeArn"]}
 
 
@@ -78,7 +95,9 @@ def test_a_build_is_made_and_told(aws, builder, pipeline, ended, events):
         ami = aws.client("ec2", one["region"]).describe_images(ImageIds=[one["image"]])["Images"][0]
         tags = {tag["Key"]: tag["Value"] for tag in ami["Tags"]}
         assert tags["prism:template"] == pipeline["name"] and tags["in"] == one["region"]
-    told = [(one["detail"].get("previous-state", {}).get("status"), one["detail"]["state"]["status"]) for one in events(arn)]
+    told = [
+        (one["detail"].get("previous-state", {}).get("status"), one["detail"]["state"]["status"]) for one in events(arn)
+    ]
     assert told[0] == (None, "PENDING") and told[-1] == ("INTEGRATING", "AVAILABLE")
     listed = builder.list_image_pipeline_images(imagePipelineArn=pipeline["arn"])["imageSummaryList"]
     assert [one["arn"] for one in listed] == [arn]
@@ -107,7 +126,9 @@ def test_a_failed_build_leaves_none(aws, builder, pipeline, ended):
 def test_builds_run_on_the_virtual_clock_and_can_be_cancelled(aws, builder, pipeline, ended):
     aws.script_image_builder("succeed", seconds=3600)
     aws.script_image_builder("hang")
-    slow, stuck = (builder.start_image_pipeline_execution(imagePipelineArn=pipeline["arn"])["imageBuildVersionArn"] for _ in "12")
+    slow, stuck = (
+        builder.start_image_pipeline_execution(imagePipelineArn=pipeline["arn"])["imageBuildVersionArn"] for _ in "12"
+    )
     aws.clock.advance("61m")
     assert ended(slow)["state"]["status"] == "AVAILABLE"
     assert builder.get_image(imageBuildVersionArn=stuck)["image"]["state"]["status"] == "BUILDING"
@@ -145,8 +166,12 @@ def test_the_quota_of_pipelines(aws, builder, pipeline):
     recipe = there.create_image_recipe(name="quota", semanticVersion="1.0.0", parentImage="ami-1")["imageRecipeArn"]
     profile = builder.get_infrastructure_configuration(infrastructureConfigurationArn=aws.outputs["InfrastructureArn"])
     infrastructure = there.create_infrastructure_configuration(
-        name="quota", instanceProfileName=profile["infrastructureConfiguration"]["instanceProfileName"])  # fmt: skip
-    given = {"imageRecipeArn": recipe, "infrastructureConfigurationArn": infrastructure["infrastructureConfigurationArn"]}
+        name="quota", instanceProfileName=profile["infrastructureConfiguration"]["instanceProfileName"]
+    )
+    given = {
+        "imageRecipeArn": recipe,
+        "infrastructureConfigurationArn": infrastructure["infrastructureConfigurationArn"],
+    }
     for number in range(75):
         there.create_image_pipeline(name=f"quota-{number}", **given)
     with pytest.raises(ClientError, match="ServiceQuotaExceededException"):

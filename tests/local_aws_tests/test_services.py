@@ -29,7 +29,8 @@ def test_every_image_of_a_public_parameter_exists(aws):
     image = aws.client("ec2", "eu-west-1").describe_images(ImageIds=[image_id])["Images"][0]
     assert image["OwnerId"] == "591542846629" and image["CreationDate"].startswith("2026-")
     named = aws.client("ec2", "eu-west-1").describe_images(
-        Owners=["591542846629"], Filters=[{"Name": "name", "Values": ["al2023-ami-ecs-hvm-*"]}])  # fmt: skip
+        Owners=["591542846629"], Filters=[{"Name": "name", "Values": ["al2023-ami-ecs-hvm-*"]}]
+    )
     assert len(named["Images"]) > 10
 
 
@@ -71,7 +72,11 @@ def test_throttling_in_each_services_words(aws):
         "ssm": ("GetParameters", lambda: aws.client("ssm").get_parameters(Names=[AL2023]), "ThrottlingException"),
         "ec2": ("DescribeImages", lambda: aws.client("ec2").describe_images(Owners=["self"]), "RequestLimitExceeded"),
         "imagebuilder": (None, lambda: aws.client("imagebuilder").list_images(), "CallRateLimitExceededException"),
-        "dynamodb": ("Scan", lambda: aws.client("dynamodb").scan(TableName=aws.outputs["TableName"]), "ThrottlingException"),
+        "dynamodb": (
+            "Scan",
+            lambda: aws.client("dynamodb").scan(TableName=aws.outputs["TableName"]),
+            "ThrottlingException",
+        ),
     }
     for service, (operation, call, code) in calls.items():
         aws.throttle(service, operation)
@@ -84,8 +89,12 @@ def test_a_transaction_meets_another(aws):
     table, key = aws.client("dynamodb"), f"t-{uuid.uuid4()}"
 
     def write():
-        put = {"TableName": aws.outputs["TableName"], "Item": {"id": {"S": key}}, "ConditionExpression": "attribute_not_exists(id)",
-               "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}  # fmt: skip
+        put = {
+            "TableName": aws.outputs["TableName"],
+            "Item": {"id": {"S": key}},
+            "ConditionExpression": "attribute_not_exists(id)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
         other = {**put, "Item": {"id": {"S": f"{key}-{uuid.uuid4()}"}}}
         table.transact_write_items(TransactItems=[{"Put": put}, {"Put": other}])
 

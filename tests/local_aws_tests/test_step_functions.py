@@ -14,7 +14,9 @@ def states(aws):
 @pytest.fixture
 def run(aws, states):
     def start(**given):
-        return states.start_execution(stateMachineArn=aws.outputs["MachineArn"], input=json.dumps(given))["executionArn"]
+        return states.start_execution(stateMachineArn=aws.outputs["MachineArn"], input=json.dumps(given))[
+            "executionArn"
+        ]
 
     return start
 
@@ -120,7 +122,9 @@ def test_stopping_ends_a_callback_at_once_and_is_told(aws, states, run):
     queue = aws.client("sqs")
 
     def told():
-        for message in queue.receive_message(QueueUrl=aws.outputs["EndedUrl"], MaxNumberOfMessages=10).get("Messages", []):
+        for message in queue.receive_message(QueueUrl=aws.outputs["EndedUrl"], MaxNumberOfMessages=10).get(
+            "Messages", []
+        ):
             detail = json.loads(message["Body"])["detail"]
             if detail["executionArn"] == arn:
                 return detail["status"]

@@ -29,7 +29,9 @@ def set_aside(aws):
     """What the mapping has given up."""
     queue, found = aws.client("sqs"), []
     while True:
-        messages = queue.receive_message(QueueUrl=aws.outputs["DeadLettersUrl"], MaxNumberOfMessages=10).get("Messages", [])
+        messages = queue.receive_message(QueueUrl=aws.outputs["DeadLettersUrl"], MaxNumberOfMessages=10).get(
+            "Messages", []
+        )
         found += [json.loads(one["Body"]) for one in messages]
         for one in messages:
             queue.delete_message(QueueUrl=aws.outputs["DeadLettersUrl"], ReceiptHandle=one["ReceiptHandle"])

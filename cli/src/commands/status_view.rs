@@ -12,7 +12,7 @@ use serde::Serialize;
 use termtree::Tree;
 
 use crate::condition::Condition;
-use crate::look::{BAD, BOLD, Look, WARN, branch, count, paint};
+use crate::look::{BAD, BOLD, Look, WARN, branch, paint};
 use crate::output::Answer;
 use crate::standing::Standing;
 
@@ -111,7 +111,7 @@ impl Answer for Status {
             templates.push("none has been applied yet: prism templates apply FILE".to_owned());
         }
         parts.push(templates.to_string());
-        parts.push(self.money(look).to_string());
+        parts.push(self.money().to_string());
         parts.push(self.recent(look).to_string());
         if !self.notes.is_empty() {
             parts.push(branch(paint(BOLD, "Notes:"), self.notes.iter().map(|note| paint(WARN, note))).to_string());
@@ -121,12 +121,12 @@ impl Answer for Status {
 }
 
 impl Status {
-    fn money(&self, look: &Look) -> Tree<String> {
+    fn money(&self) -> Tree<String> {
         let running = format!(
             "Running builds: {} of {} at a time",
             self.running, self.max_concurrent_builds
         );
-        let mut tree = branch(paint(BOLD, "Budgets:"), self.budgets.iter().map(|row| row.line(look)));
+        let mut tree = branch(paint(BOLD, "Budgets:"), self.budgets.iter().map(BudgetRow::line));
         tree.push(running);
         tree
     }
@@ -170,7 +170,7 @@ impl TemplateRow {
 }
 
 impl BudgetRow {
-    fn line(&self, look: &Look) -> String {
+    fn line(&self) -> String {
         let name = match self.period {
             Period::Day(day) => format!("Day ({})", day.strftime("%-d %b")),
             Period::Month(month) => format!("Month ({month})"),
@@ -178,13 +178,6 @@ impl BudgetRow {
         };
         let reserved = self.committed - self.spent;
         let left = (self.limit - self.committed).max(MicroDollars::ZERO);
-        let _ = look;
         format!("{name}: {left} of {} left; {} spent, {reserved} reserved", self.limit, self.spent)
     }
-}
-
-/// `3 templates` and the like, for those who only count.
-#[expect(dead_code, reason = "kept out of the way until it is needed")]
-fn told(number: usize) -> String {
-    count(number, "template")
 }

@@ -131,3 +131,38 @@ pub fn merge_next(waiting: Option<RequestInput>, mut later: RequestInput) -> Req
     }
     later
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::money::MicroDollars;
+
+    fn input(updates: &[&str], max_cost: Option<i64>, urgent: bool) -> RequestInput {
+        let target =
+            Target { template: "python-ml".parse().unwrap(), architecture: crate::architecture::Architecture::X86_64 };
+        let updates = updates.iter().map(|id| id.parse().unwrap()).collect();
+        RequestInput { max_cost: max_cost.map(MicroDollars), urgent, ..RequestInput::for_updates(&target, updates) }
+    }
+
+    #[test]
+    fn what_is_merged_answers_both_requests() {
+        let earlier = input(&["ubuntu-22.04/x86_64/us-east-1/3"], Some(5), true);
+        let later = input(&["ubuntu-22.04/x86_64/us-east-1/4", "ubuntu-22.04/x86_64/us-east-1/3"], None, false);
+        let merged = merge_next(Some(earlier), later);
+        assert!(merged.urgent);
+        assert_eq!(merged.max_cost, None, "one of them set no limit");
+        assert_eq!(merged.cause.unwrap().updates.len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn merging_loses_no_update(earlier in 1_u32..50, later in 1_u32..50) {
+            let name = |number: u32| format!("ubuntu-22.04/x86_64/us-east-1/{number}");
+            let merged = merge_next(Some(input(&[&name(earlier)], None, false)), input(&[&name(later)], None, false));
+            let updates = merged.cause.unwrap().updates;
+            prop_assert!(updates.iter().any(|id| id.sequence == earlier) && updates.iter().any(|id| id.sequence == later));
+        }
+    }
+}

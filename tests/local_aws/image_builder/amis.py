@@ -37,7 +37,11 @@ def _stamp() -> str:
 
 
 def _own_tags(image: dict) -> dict:
-    return {**image["imageRecipe"].get("amiTags", {}), "CreatedBy": "EC2 Image Builder", "Ec2ImageBuilderArn": image["arn"]}
+    return {
+        **image["imageRecipe"].get("amiTags", {}),
+        "CreatedBy": "EC2 Image Builder",
+        "Ec2ImageBuilderArn": image["arn"],
+    }
 
 
 def build(image: dict) -> None:
@@ -83,8 +87,16 @@ def distribute(image: dict) -> list:
             name = _named(image, configuration)
             image_id = _created(region, name, built, configuration.get("description", ""), tags)
         _share(region, image_id, configuration)
-        outputs.append({"region": region, "image": image_id, "name": name, "accountId": get_account_id(),
-                        "description": configuration.get("description"), "state": {"status": "DISTRIBUTING"}})  # fmt: skip
+        outputs.append(
+            {
+                "region": region,
+                "image": image_id,
+                "name": name,
+                "accountId": get_account_id(),
+                "description": configuration.get("description"),
+                "state": {"status": "DISTRIBUTING"},
+            }
+        )
     return outputs
 
 

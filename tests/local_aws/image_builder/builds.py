@@ -62,16 +62,35 @@ def _new_image(given: dict, recipe: dict, pipeline: dict | None) -> dict:
     version = recipe["arn"].split("/")[-1]
     version_arn = store.arn_of("image", recipe["name"], version)
     with store.lock:
-        build = 1 + max((one["build"] for one in store.having("image") if one["arn"].rsplit("/", 1)[0] == version_arn), default=0)
+        build = 1 + max(
+            (one["build"] for one in store.having("image") if one["arn"].rsplit("/", 1)[0] == version_arn), default=0
+        )
         distribution = given.get("distributionConfigurationArn")
-        image = store.put("image", f"{version_arn}/{build}", {
-            "build": build, "type": "AMI", "name": recipe["name"], "version": f"{version}/{build}",
-            "platform": recipe["platform"], "enhancedImageMetadataEnabled": True, "state": {"status": "PENDING"},
-            "imageRecipe": recipe, "buildType": "USER_INITIATED", "imageSource": "CUSTOM",
-            "infrastructureConfiguration": store.get("infrastructure-configuration", given["infrastructureConfigurationArn"]),
-            "imageTestsConfiguration": given.get("imageTestsConfiguration", {"imageTestsEnabled": True, "timeoutMinutes": 720}),
-            "tags": dict(given.get("tags", {})), "outputResources": {"amis": []}, "workflowExecutions": [],
-        })  # fmt: skip
+        image = store.put(
+            "image",
+            f"{version_arn}/{build}",
+            {
+                "build": build,
+                "type": "AMI",
+                "name": recipe["name"],
+                "version": f"{version}/{build}",
+                "platform": recipe["platform"],
+                "enhancedImageMetadataEnabled": True,
+                "state": {"status": "PENDING"},
+                "imageRecipe": recipe,
+                "buildType": "USER_INITIATED",
+                "imageSource": "CUSTOM",
+                "infrastructureConfiguration": store.get(
+                    "infrastructure-configuration", given["infrastructureConfigurationArn"]
+                ),
+                "imageTestsConfiguration": given.get(
+                    "imageTestsConfiguration", {"imageTestsEnabled": True, "timeoutMinutes": 720}
+                ),
+                "tags": dict(given.get("tags", {})),
+                "outputResources": {"amis": []},
+                "workflowExecutions": [],
+            },
+        )
         if distribution:
             image["distributionConfiguration"] = store.get("distribution-configuration", distribution)
         if pipeline:
@@ -148,10 +167,19 @@ def _tell(image: dict, script: dict, before: str | None) -> None:
     detail = {"state": state}
     if before:
         detail = {"previous-state": {"status": before}, **detail}
-    eventbridge._put_events({"Entries": [{
-        "Source": "aws.imagebuilder", "DetailType": "EC2 Image Builder Image State Change",
-        "Detail": json.dumps(detail), "Resources": [image["arn"]],
-    }]}, allow_aws_source=True)  # fmt: skip
+    eventbridge._put_events(
+        {
+            "Entries": [
+                {
+                    "Source": "aws.imagebuilder",
+                    "DetailType": "EC2 Image Builder Image State Change",
+                    "Detail": json.dumps(detail),
+                    "Resources": [image["arn"]],
+                }
+            ]
+        },
+        allow_aws_source=True,
+    )
 
 
 def _count_failure(image: dict, failed: bool) -> None:
@@ -159,5 +187,3 @@ def _count_failure(image: dict, failed: bool) -> None:
     if pipeline:
         pipeline["consecutiveFailures"] = pipeline.get("consecutiveFailures", 0) + 1 if failed else 0
         pipeline["lastRunStatus"] = image["state"]["status"]
-
-

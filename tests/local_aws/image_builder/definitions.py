@@ -15,10 +15,18 @@ def create_component(given):
         raise Refused("InvalidParameterCombinationException", "Specify either 'data' or 'uri', not both.")
     version = store.arn_of("component", given["name"], given["semanticVersion"])
     build = 1 + sum(one["arn"].rsplit("/", 1)[0] == version for one in store.having("component"))
-    made = store.put("component", f"{version}/{build}", {
-        **given, "version": given["semanticVersion"], "owner": version.split(":")[4], "encrypted": True,
-        "type": "TEST" if _only_tests(given.get("data", "")) else "BUILD", "state": {"status": "ACTIVE"},
-    })  # fmt: skip
+    made = store.put(
+        "component",
+        f"{version}/{build}",
+        {
+            **given,
+            "version": given["semanticVersion"],
+            "owner": version.split(":")[4],
+            "encrypted": True,
+            "type": "TEST" if _only_tests(given.get("data", "")) else "BUILD",
+            "state": {"status": "ACTIVE"},
+        },
+    )
     return {"componentBuildVersionArn": made["arn"]}
 
 
@@ -44,8 +52,11 @@ def get_component(given):
 
 def delete_component(given):
     arn = store.get("component", given["componentBuildVersionArn"])["arn"]
-    users = [recipe["arn"] for recipe in store.having("image-recipe")
-             if any(arn.startswith(one["componentArn"]) for one in recipe.get("components", []))]  # fmt: skip
+    users = [
+        recipe["arn"]
+        for recipe in store.having("image-recipe")
+        if any(arn.startswith(one["componentArn"]) for one in recipe.get("components", []))
+    ]
     store.refuse_used(arn, users)
     del store.resources[arn]
     return {"componentBuildVersionArn": arn}
@@ -71,12 +82,24 @@ def create_image_recipe(given):
     for one in given.get("components", []):
         if f":{arn.split(':')[4]}:" in one["componentArn"]:
             component_of(one["componentArn"])
-    components = [component_of(one["componentArn"]) for one in given.get("components", [])
-                  if f":{arn.split(':')[4]}:" in one["componentArn"]]  # fmt: skip
+    components = [
+        component_of(one["componentArn"])
+        for one in given.get("components", [])
+        if f":{arn.split(':')[4]}:" in one["componentArn"]
+    ]
     platform = components[0]["platform"] if components else "Linux"
-    store.put("image-recipe", arn, {
-        "workingDirectory": "/tmp", **given, "version": given["semanticVersion"], "type": "AMI",
-        "platform": platform, "owner": arn.split(":")[4]})  # fmt: skip
+    store.put(
+        "image-recipe",
+        arn,
+        {
+            "workingDirectory": "/tmp",
+            **given,
+            "version": given["semanticVersion"],
+            "type": "AMI",
+            "platform": platform,
+            "owner": arn.split(":")[4],
+        },
+    )
     return {"imageRecipeArn": arn}
 
 
@@ -92,7 +115,9 @@ def delete_image_recipe(given):
 
 
 def list_image_recipes(given):
-    return store.page(store.matching(store.having("image-recipe"), given.get("filters")), given, "imageRecipeSummaryList")
+    return store.page(
+        store.matching(store.having("image-recipe"), given.get("filters")), given, "imageRecipeSummaryList"
+    )
 
 
 def pipelines_with(member: str, arn: str) -> list:
@@ -129,8 +154,10 @@ def configuration(kind: str, member: str, resource_type: str):
         return {arn_member: arn}
 
     def listed(given):
-        found = [{**one, "regions": [place["region"] for place in one.get("distributions", [])]}
-                 for one in store.matching(store.having(kind), given.get("filters"))]  # fmt: skip
+        found = [
+            {**one, "regions": [place["region"] for place in one.get("distributions", [])]}
+            for one in store.matching(store.having(kind), given.get("filters"))
+        ]
         return store.page(found, given, f"{member}SummaryList")
 
     return create, get, update, delete, listed

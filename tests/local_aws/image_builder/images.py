@@ -85,7 +85,10 @@ def list_workflow_step_executions(given):
         for workflow in image.get("workflowExecutions", []):
             if workflow["workflowExecutionId"] == given["workflowExecutionId"]:
                 answer = store.page(workflow["steps"], given, "steps")
-                return {**answer, "workflowExecutionId": workflow["workflowExecutionId"],
-                        "workflowBuildVersionArn": workflow["workflowBuildVersionArn"],
-                        "imageBuildVersionArn": image["arn"]}  # fmt: skip
+                return {
+                    **answer,
+                    "workflowExecutionId": workflow["workflowExecutionId"],
+                    "workflowBuildVersionArn": workflow["workflowBuildVersionArn"],
+                    "imageBuildVersionArn": image["arn"],
+                }
     raise Refused("InvalidRequestException", f"There is no workflow execution '{given['workflowExecutionId']}'.")

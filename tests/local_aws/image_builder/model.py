@@ -80,7 +80,9 @@ def _check(name: str, value, shape) -> None:
         return
 
     def refuse(why):
-        raise Refused("InvalidParameterValueException", f"The value supplied for parameter '{name}' is not valid. {why}")
+        raise Refused(
+            "InvalidParameterValueException", f"The value supplied for parameter '{name}' is not valid. {why}"
+        )
 
     kind = _PYTHON.get(shape.type_name)
     if kind and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):

@@ -20,8 +20,11 @@ def create_image_pipeline(given):
 
 def update_image_pipeline(given):
     found = store.get("image-pipeline", given["imagePipelineArn"])
-    kept = {name: found[name] for name in
-            ("kind", "arn", "name", "dateCreated", "tags", "dateLastRun", "consecutiveFailures") if name in found}  # fmt: skip
+    kept = {
+        name: found[name]
+        for name in ("kind", "arn", "name", "dateCreated", "tags", "dateLastRun", "consecutiveFailures")
+        if name in found
+    }
     fresh = {name: value for name, value in given.items() if name not in ("imagePipelineArn", "clientToken")}
     store.resources[found["arn"]] = {**kept, **_checked(fresh), "dateUpdated": store.now_text()}
     return {"imagePipelineArn": found["arn"]}

@@ -7,23 +7,40 @@ from tests.local_aws import control
 OUTCOMES = ("succeed", "fail-build", "fail-test", "throttle", "hang")
 _lock = threading.Lock()
 _waiting = []
-DEFAULT = {"outcome": "succeed", "seconds": 4.0, "template": None, "lose_event": False,
-           "event_before_response": False, "count": 1}  # fmt: skip
+DEFAULT = {
+    "outcome": "succeed",
+    "seconds": 4.0,
+    "template": None,
+    "lose_event": False,
+    "event_before_response": False,
+    "count": 1,
+}
 
 
 @control.route("POST", "image-builder")
 def _add(body):
     outcome, seconds, template, lose, early, count = control.fields(
-        body, "outcome", seconds=DEFAULT["seconds"], template=None, lose_event=False,
-        event_before_response=False, count=1)  # fmt: skip
+        body,
+        "outcome",
+        seconds=DEFAULT["seconds"],
+        template=None,
+        lose_event=False,
+        event_before_response=False,
+        count=1,
+    )
     if outcome not in OUTCOMES:
         raise control.BadInput(f"outcome {outcome!r} is not one of {', '.join(OUTCOMES)}")
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0:
         raise control.BadInput(f"seconds {seconds!r} is not a number of virtual seconds")
     if not isinstance(count, int) or count < 1:
         raise control.BadInput(f"count {count!r} is not a number of builds")
-    script = {"outcome": outcome, "seconds": float(seconds), "template": template, "lose_event": bool(lose),
-              "event_before_response": bool(early)}  # fmt: skip
+    script = {
+        "outcome": outcome,
+        "seconds": float(seconds),
+        "template": template,
+        "lose_event": bool(lose),
+        "event_before_response": bool(early),
+    }
     with _lock:
         _waiting.extend(dict(script) for _ in range(count))
         return {"waiting": list(_waiting)}

@@ -8,9 +8,11 @@ from ministack.core.concurrency import run_reentrant
 from tests.local_aws.image_builder import definitions, images, model, pipelines, store, tags
 
 _create_infra, _get_infra, _update_infra, _delete_infra, _list_infra = definitions.configuration(
-    "infrastructure-configuration", "infrastructureConfiguration", "InfrastructureConfiguration")  # fmt: skip
+    "infrastructure-configuration", "infrastructureConfiguration", "InfrastructureConfiguration"
+)
 _create_dist, _get_dist, _update_dist, _delete_dist, _list_dist = definitions.configuration(
-    "distribution-configuration", "distributionConfiguration", "DistributionConfiguration")  # fmt: skip
+    "distribution-configuration", "distributionConfiguration", "DistributionConfiguration"
+)
 
 OPERATIONS = {
     "CreateComponent": definitions.create_component,

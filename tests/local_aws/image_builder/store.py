@@ -46,7 +46,9 @@ def having(kind: str) -> list:
 
 def refuse_existing(resource_type: str, arn: str) -> None:
     if arn in resources:
-        raise Refused("ResourceAlreadyExistsException", f"The following resource '{resource_type}' already exists: '{arn}'.")
+        raise Refused(
+            "ResourceAlreadyExistsException", f"The following resource '{resource_type}' already exists: '{arn}'."
+        )
 
 
 def refuse_used(arn: str, users: list) -> None:
@@ -68,8 +70,10 @@ def once(operation: str, given: dict, act):
         if key in _tokens:
             asked, answer = _tokens[key]
             if asked != given:
-                raise Refused("IdempotentParameterMismatchException",
-                              "The client token was used before with different parameters.")  # fmt: skip
+                raise Refused(
+                    "IdempotentParameterMismatchException",
+                    "The client token was used before with different parameters.",
+                )
             return answer
         answer = {"clientToken": token, **act()}
         _tokens[key] = (dict(given), answer)

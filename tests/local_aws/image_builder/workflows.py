@@ -10,15 +10,29 @@ from ministack.core.responses import get_region
 from tests.local_aws.image_builder import store
 
 _WORKFLOWS = {
-    "BUILDING": ("BUILD", "build/build-image", (
-        ("LaunchBuildInstance", "LaunchInstance"), ("ApplyBuildComponents", "ExecuteComponents"),
-        ("InventoryCollection", "CollectImageMetadata"), ("RunSanitizeScript", "SanitizeInstance"),
-        ("CreateOutputAMI", "CreateImage"), ("TerminateBuildInstance", "TerminateInstance"))),
-    "TESTING": ("TEST", "test/test-image", (
-        ("LaunchTestInstance", "LaunchInstance"), ("ApplyTestComponents", "ExecuteComponents"),
-        ("TerminateTestInstance", "TerminateInstance"))),
+    "BUILDING": (
+        "BUILD",
+        "build/build-image",
+        (
+            ("LaunchBuildInstance", "LaunchInstance"),
+            ("ApplyBuildComponents", "ExecuteComponents"),
+            ("InventoryCollection", "CollectImageMetadata"),
+            ("RunSanitizeScript", "SanitizeInstance"),
+            ("CreateOutputAMI", "CreateImage"),
+            ("TerminateBuildInstance", "TerminateInstance"),
+        ),
+    ),
+    "TESTING": (
+        "TEST",
+        "test/test-image",
+        (
+            ("LaunchTestInstance", "LaunchInstance"),
+            ("ApplyTestComponents", "ExecuteComponents"),
+            ("TerminateTestInstance", "TerminateInstance"),
+        ),
+    ),
     "DISTRIBUTING": ("DISTRIBUTION", "distribution/distribute-image", (("DistributeImage", "DistributeImage"),)),
-}  # fmt: skip
+}
 _FAILING = {"BUILDING": "ApplyBuildComponents", "TESTING": "ApplyTestComponents"}
 
 
@@ -29,13 +43,29 @@ def enter(image: dict, status: str) -> None:
     if status not in _WORKFLOWS:
         return
     kind, path, steps = _WORKFLOWS[status]
-    image["workflowExecutions"].append({
-        "workflowBuildVersionArn": f"arn:aws:imagebuilder:{get_region()}:aws:workflow/{path}/1.0.2/1",
-        "workflowExecutionId": f"wf-{uuid.uuid4()}", "type": kind, "status": "RUNNING", "startTime": store.now_text(),
-        "totalStepCount": len(steps), "totalStepsSucceeded": 0, "totalStepsFailed": 0, "totalStepsSkipped": 0,
-        "steps": [{"stepExecutionId": f"step-{uuid.uuid4()}", "name": name, "action": action, "status": "PENDING",
-                   "startTime": store.now_text()} for name, action in steps],
-    })  # fmt: skip
+    image["workflowExecutions"].append(
+        {
+            "workflowBuildVersionArn": f"arn:aws:imagebuilder:{get_region()}:aws:workflow/{path}/1.0.2/1",
+            "workflowExecutionId": f"wf-{uuid.uuid4()}",
+            "type": kind,
+            "status": "RUNNING",
+            "startTime": store.now_text(),
+            "totalStepCount": len(steps),
+            "totalStepsSucceeded": 0,
+            "totalStepsFailed": 0,
+            "totalStepsSkipped": 0,
+            "steps": [
+                {
+                    "stepExecutionId": f"step-{uuid.uuid4()}",
+                    "name": name,
+                    "action": action,
+                    "status": "PENDING",
+                    "startTime": store.now_text(),
+                }
+                for name, action in steps
+            ],
+        }
+    )
 
 
 def end(image: dict, status: str) -> None:
@@ -50,7 +80,11 @@ def end(image: dict, status: str) -> None:
 
 
 def _count(workflow: dict) -> None:
-    for member, status in (("totalStepsSucceeded", "COMPLETED"), ("totalStepsFailed", "FAILED"), ("totalStepsSkipped", "SKIPPED")):
+    for member, status in (
+        ("totalStepsSucceeded", "COMPLETED"),
+        ("totalStepsFailed", "FAILED"),
+        ("totalStepsSkipped", "SKIPPED"),
+    ):
         workflow[member] = sum(step["status"] == status for step in workflow["steps"])
 
 
@@ -71,7 +105,11 @@ class Failed(Exception):
         reason = f"Workflow Execution ID: {workflow['workflowExecutionId']} failed in step {failed['name']}: {failed['message']}"
         workflow.update(status="FAILED", endTime=store.now_text(), message=reason)
         _count(workflow)
-        self.told = {"imageStatus": status, "workflowExecutionId": workflow["workflowExecutionId"],
-                     "workflowArn": workflow["workflowBuildVersionArn"], "stepExecutionId": failed["stepExecutionId"],
-                     "failedStep": failed["name"]}  # fmt: skip
+        self.told = {
+            "imageStatus": status,
+            "workflowExecutionId": workflow["workflowExecutionId"],
+            "workflowArn": workflow["workflowBuildVersionArn"],
+            "stepExecutionId": failed["stepExecutionId"],
+            "failedStep": failed["name"],
+        }
         super().__init__(reason)

@@ -70,7 +70,12 @@ def install() -> None:
 
     @replace(sns, "_deliver_to_lambda", "aa6b8a8c312e")
     def deliver_notice(endpoint, envelope, _topic, subscription, *_):
-        record = {"EventVersion": "1.0", "EventSubscriptionArn": subscription, "EventSource": "aws:sns", "Sns": json.loads(envelope)}
+        record = {
+            "EventVersion": "1.0",
+            "EventSubscriptionArn": subscription,
+            "EventSource": "aws:sns",
+            "Sns": json.loads(envelope),
+        }
         _to(endpoint, {"Records": [record]})
 
     @replace(eventbridge, "_dispatch_to_lambda", "1f95adbaed3a")

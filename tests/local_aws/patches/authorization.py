@@ -13,13 +13,23 @@ from tests.local_aws.image_builder import model, store
 from tests.local_aws.patches.source import replace
 
 # The member of an operation's input that names what it acts on, the most telling first.
-_NAMES = ("imageBuildVersionArn", "imagePipelineArn", "imageRecipeArn", "componentBuildVersionArn", "resourceArn",
-          "distributionConfigurationArn", "infrastructureConfigurationArn", "imageVersionArn")  # fmt: skip
+_NAMES = (
+    "imageBuildVersionArn",
+    "imagePipelineArn",
+    "imageRecipeArn",
+    "componentBuildVersionArn",
+    "resourceArn",
+    "distributionConfigurationArn",
+    "infrastructureConfigurationArn",
+    "imageVersionArn",
+)
 _KINDS = {
-    "CreateComponent": "component", "CreateImageRecipe": "image-recipe", "CreateImagePipeline": "image-pipeline",
+    "CreateComponent": "component",
+    "CreateImageRecipe": "image-recipe",
+    "CreateImagePipeline": "image-pipeline",
     "CreateDistributionConfiguration": "distribution-configuration",
     "CreateInfrastructureConfiguration": "infrastructure-configuration",
-}  # fmt: skip
+}
 
 
 def resource(method: str, path: str, body: bytes, query: dict) -> str:
@@ -74,6 +84,8 @@ def install() -> None:
     def extract_resource_arn(service, method, path, headers, body, query, region, account):
         if service == "imagebuilder":
             return resource(method, path, body, query)
-        if service == "ssm" and headers.get("x-amz-target", "").endswith(("Parameter", "Parameters", "ParametersByPath")):
+        if service == "ssm" and headers.get("x-amz-target", "").endswith(
+            ("Parameter", "Parameters", "ParametersByPath")
+        ):
             return parameter(body, region, account)
         return extract_resource_arn.original(service, method, path, headers, body, query, region, account)

@@ -45,12 +45,23 @@ def _with_more(made: tuple, properties: dict) -> tuple:
     """What else a table's properties ask for."""
     expiry = properties.get("TimeToLiveSpecification")
     if expiry:
-        dynamodb._update_ttl({"TableName": made[0], "TimeToLiveSpecification": {
-            **expiry, "Enabled": expiry.get("Enabled") in (True, "true")}})  # fmt: skip
+        dynamodb._update_ttl(
+            {
+                "TableName": made[0],
+                "TimeToLiveSpecification": {**expiry, "Enabled": expiry.get("Enabled") in (True, "true")},
+            }
+        )
     backups = properties.get("PointInTimeRecoverySpecification")
     if backups:
-        dynamodb._update_continuous_backups({"TableName": made[0], "PointInTimeRecoverySpecification": {
-            **backups, "PointInTimeRecoveryEnabled": backups.get("PointInTimeRecoveryEnabled") in (True, "true")}})  # fmt: skip
+        dynamodb._update_continuous_backups(
+            {
+                "TableName": made[0],
+                "PointInTimeRecoverySpecification": {
+                    **backups,
+                    "PointInTimeRecoveryEnabled": backups.get("PointInTimeRecoveryEnabled") in (True, "true"),
+                },
+            }
+        )
     return made
 
 

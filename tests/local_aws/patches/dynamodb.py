@@ -43,10 +43,9 @@ def _conflicted(data: dict):
     codes = ", ".join(reason["Code"] for reason in reasons)
     body = {
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons "
-                   f"[{codes}]",
+        "Message": f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
         "CancellationReasons": reasons,
-    }  # fmt: skip
+    }
     headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-errortype": "TransactionCanceledException"}
     return 400, headers, json.dumps(body).encode()
 

@@ -26,32 +26,71 @@ def find(image_id: str, region: str | None = None) -> dict | None:
 
 
 def visible(region: str) -> list:
-    own = [image for (account, place, _), image in ec2._images.all_items()
-           if place == region and (account == get_account_id() or image.get("Public"))]  # fmt: skip
+    own = [
+        image
+        for (account, place, _), image in ec2._images.all_items()
+        if place == region and (account == get_account_id() or image.get("Public"))
+    ]
     return own + list(public.images(region).values())
 
 
 def create(region: str, name: str, like: dict, *, description="", tags=None, encrypted=True) -> str:
     """An EBS image of this account with its snapshot; raises ValueError when the name is taken."""
     account = get_account_id()
-    if any(one["Name"] == name for (owner, place, _), one in ec2._images.all_items() if (owner, place) == (account, region)):
+    if any(
+        one["Name"] == name for (owner, place, _), one in ec2._images.all_items() if (owner, place) == (account, region)
+    ):
         raise ValueError(f"AMI name {name} is already in use by AMI")
     image_id, snapshot_id = _new_id("ami"), _new_id("snap")
-    ec2._snapshots.set_scoped(account, region, snapshot_id, {
-        "SnapshotId": snapshot_id, "VolumeId": "vol-ffffffff", "VolumeSize": 8, "State": "completed",
-        "Description": f"Created by CreateImage for {image_id}", "StartTime": ec2._now_ts(), "Progress": "100%",
-        "OwnerId": account, "Encrypted": encrypted, "StorageTier": "standard",
-    })  # fmt: skip
+    ec2._snapshots.set_scoped(
+        account,
+        region,
+        snapshot_id,
+        {
+            "SnapshotId": snapshot_id,
+            "VolumeId": "vol-ffffffff",
+            "VolumeSize": 8,
+            "State": "completed",
+            "Description": f"Created by CreateImage for {image_id}",
+            "StartTime": ec2._now_ts(),
+            "Progress": "100%",
+            "OwnerId": account,
+            "Encrypted": encrypted,
+            "StorageTier": "standard",
+        },
+    )
     root = like.get("RootDeviceName", "/dev/xvda")
-    ec2._images.set_scoped(account, region, image_id, {
-        "ImageId": image_id, "Name": name, "Description": description, "OwnerId": account,
-        "Architecture": like.get("Architecture", "x86_64"), "Platform": like.get("Platform", ""),
-        "RootDeviceName": root, "RootDeviceType": "ebs", "VirtualizationType": "hvm", "CreationDate": rfc3339(time.time()),
-        "SourceImageId": like.get("ImageId"), "ImageLocation": "",
-        "BlockDeviceMappings": [{"DeviceName": root, "Ebs": {
-            "SnapshotId": snapshot_id, "VolumeSize": "8", "VolumeType": "gp3", "DeleteOnTermination": "true",
-            "Encrypted": "true" if encrypted else "false"}}],
-    })  # fmt: skip
+    ec2._images.set_scoped(
+        account,
+        region,
+        image_id,
+        {
+            "ImageId": image_id,
+            "Name": name,
+            "Description": description,
+            "OwnerId": account,
+            "Architecture": like.get("Architecture", "x86_64"),
+            "Platform": like.get("Platform", ""),
+            "RootDeviceName": root,
+            "RootDeviceType": "ebs",
+            "VirtualizationType": "hvm",
+            "CreationDate": rfc3339(time.time()),
+            "SourceImageId": like.get("ImageId"),
+            "ImageLocation": "",
+            "BlockDeviceMappings": [
+                {
+                    "DeviceName": root,
+                    "Ebs": {
+                        "SnapshotId": snapshot_id,
+                        "VolumeSize": "8",
+                        "VolumeType": "gp3",
+                        "DeleteOnTermination": "true",
+                        "Encrypted": "true" if encrypted else "false",
+                    },
+                }
+            ],
+        },
+    )
     set_tags(image_id, tags or {}, region)
     set_tags(snapshot_id, tags or {}, region)
     return image_id
@@ -78,12 +117,25 @@ def _deprecated(image: dict) -> bool:
 
 
 _FILTERS = {
-    "image-id": "ImageId", "name": "Name", "description": "Description", "owner-id": "OwnerId",
-    "owner-alias": "ImageOwnerAlias", "architecture": "Architecture", "platform": "Platform",
-    "root-device-name": "RootDeviceName", "creation-date": "CreationDate", "source-image-id": "SourceImageId",
-}  # fmt: skip
-_SAME_FOR_ALL = {"state": "available", "root-device-type": "ebs", "virtualization-type": "hvm", "image-type": "machine",
-                 "hypervisor": "xen", "ena-support": "true"}  # fmt: skip
+    "image-id": "ImageId",
+    "name": "Name",
+    "description": "Description",
+    "owner-id": "OwnerId",
+    "owner-alias": "ImageOwnerAlias",
+    "architecture": "Architecture",
+    "platform": "Platform",
+    "root-device-name": "RootDeviceName",
+    "creation-date": "CreationDate",
+    "source-image-id": "SourceImageId",
+}
+_SAME_FOR_ALL = {
+    "state": "available",
+    "root-device-type": "ebs",
+    "virtualization-type": "hvm",
+    "image-type": "machine",
+    "hypervisor": "xen",
+    "ena-support": "true",
+}
 
 
 def _values(image: dict, name: str) -> list:
@@ -99,13 +151,20 @@ def _values(image: dict, name: str) -> list:
     if name.startswith("tag:"):
         return [tag["Value"] for tag in _tags_of(image) if tag["Key"] == name[4:]]
     if name == "block-device-mapping.snapshot-id":
-        return [one["Ebs"]["SnapshotId"] for one in image.get("BlockDeviceMappings", []) if "SnapshotId" in one.get("Ebs", {})]
+        return [
+            one["Ebs"]["SnapshotId"]
+            for one in image.get("BlockDeviceMappings", [])
+            if "SnapshotId" in one.get("Ebs", {})
+        ]
     raise LookupError(name)
 
 
 def _owned(image: dict, owners: list) -> bool:
-    return any(owner in (image["OwnerId"], image.get("ImageOwnerAlias"))
-               or (owner == "self" and image["OwnerId"] == get_account_id()) for owner in owners)  # fmt: skip
+    return any(
+        owner in (image["OwnerId"], image.get("ImageOwnerAlias"))
+        or (owner == "self" and image["OwnerId"] == get_account_id())
+        for owner in owners
+    )
 
 
 def _describe(p):
@@ -125,7 +184,9 @@ def _describe(p):
         found = [image for image in found if image.get("Public")]
     for name, values in filters.items():
         try:
-            found = [one for one in found if any(ec2._filter_value_matches(value, values) for value in _values(one, name))]
+            found = [
+                one for one in found if any(ec2._filter_value_matches(value, values) for value in _values(one, name))
+            ]
         except LookupError:
             return ec2._error("InvalidParameterValue", f"The filter '{name}' is invalid", 400)
     start = int(ec2._p(p, "NextToken") or 0)
@@ -141,29 +202,51 @@ def _item(image: dict, parameter: str | None) -> str:
         return f"<{name}>{escape(str(value))}</{name}>" if value not in (None, "") else ""
 
     owner = image["OwnerId"]
-    tags = "".join(f"<item>{element('key', tag['Key'])}<value>{escape(tag.get('Value', ''))}</value></item>"
-                   for tag in _tags_of(image))  # fmt: skip
+    tags = "".join(
+        f"<item>{element('key', tag['Key'])}<value>{escape(tag.get('Value', ''))}</value></item>"
+        for tag in _tags_of(image)
+    )
     simple = {
-        "imageId": image["ImageId"], "imageLocation": f"{image.get('ImageOwnerAlias') or owner}/{image['Name']}",
-        "imageState": "available", "imageOwnerId": owner, "imageOwnerAlias": image.get("ImageOwnerAlias"),
-        "isPublic": "true" if image.get("Public") else "false", "architecture": image["Architecture"],
-        "imageType": "machine", "name": image["Name"], "description": image.get("Description"),
-        "platform": image.get("Platform"), "platformDetails": "Windows" if image.get("Platform") else "Linux/UNIX",
-        "creationDate": image["CreationDate"], "deprecationTime": image.get("DeprecationTime"),
-        "sourceImageId": image.get("SourceImageId"), "publicSsmParameterName": parameter if image.get("Public") else None,
-        "rootDeviceType": "ebs", "rootDeviceName": image["RootDeviceName"], "virtualizationType": "hvm",
-        "hypervisor": "xen", "enaSupport": "true",
-    }  # fmt: skip
-    mappings = ec2._image_bdm_xml({"RootDeviceType": "ebs", "RootDeviceName": image["RootDeviceName"],
-                                   "BlockDeviceMappings": image.get("BlockDeviceMappings") or []})  # fmt: skip
+        "imageId": image["ImageId"],
+        "imageLocation": f"{image.get('ImageOwnerAlias') or owner}/{image['Name']}",
+        "imageState": "available",
+        "imageOwnerId": owner,
+        "imageOwnerAlias": image.get("ImageOwnerAlias"),
+        "isPublic": "true" if image.get("Public") else "false",
+        "architecture": image["Architecture"],
+        "imageType": "machine",
+        "name": image["Name"],
+        "description": image.get("Description"),
+        "platform": image.get("Platform"),
+        "platformDetails": "Windows" if image.get("Platform") else "Linux/UNIX",
+        "creationDate": image["CreationDate"],
+        "deprecationTime": image.get("DeprecationTime"),
+        "sourceImageId": image.get("SourceImageId"),
+        "publicSsmParameterName": parameter if image.get("Public") else None,
+        "rootDeviceType": "ebs",
+        "rootDeviceName": image["RootDeviceName"],
+        "virtualizationType": "hvm",
+        "hypervisor": "xen",
+        "enaSupport": "true",
+    }
+    mappings = ec2._image_bdm_xml(
+        {
+            "RootDeviceType": "ebs",
+            "RootDeviceName": image["RootDeviceName"],
+            "BlockDeviceMappings": image.get("BlockDeviceMappings") or [],
+        }
+    )
     body = "".join(element(name, value) for name, value in simple.items())
     return f"<item>{body}{mappings}{f'<tagSet>{tags}</tagSet>' if tags else ''}</item>"
 
 
 def _not_found(*image_ids):
     many = len(image_ids) > 1
-    return ec2._error("InvalidAMIID.NotFound",
-                      f"The image id{'s' if many else ''} '[{', '.join(image_ids)}]' do{'' if many else 'es'} not exist", 400)  # fmt: skip
+    return ec2._error(
+        "InvalidAMIID.NotFound",
+        f"The image id{'s' if many else ''} '[{', '.join(image_ids)}]' do{'' if many else 'es'} not exist",
+        400,
+    )
 
 
 def _copy(p):
@@ -173,10 +256,18 @@ def _copy(p):
         return _not_found(source_id)
     tags = {}
     if ec2._p(p, "CopyImageTags") == "true":
-        tags = {tag["Key"]: tag["Value"] for tag in ec2._tags.get_scoped(get_account_id(), source_region, source_id, [])}
+        tags = {
+            tag["Key"]: tag["Value"] for tag in ec2._tags.get_scoped(get_account_id(), source_region, source_id, [])
+        }
     try:
-        image_id = create(get_region(), ec2._p(p, "Name"), source, description=ec2._p(p, "Description"), tags=tags,
-                          encrypted=ec2._p(p, "Encrypted") == "true")  # fmt: skip
+        image_id = create(
+            get_region(),
+            ec2._p(p, "Name"),
+            source,
+            description=ec2._p(p, "Description"),
+            tags=tags,
+            encrypted=ec2._p(p, "Encrypted") == "true",
+        )
     except ValueError as taken:
         return ec2._error("InvalidAMIName.Duplicate", str(taken), 400)
     ec2._parse_tag_specs(p, "image", image_id)
@@ -221,8 +312,9 @@ def image_using(snapshot_id: str) -> str | None:
 def _delete_snapshot(p):
     used_by = image_using(ec2._p(p, "SnapshotId"))
     if used_by:
-        return ec2._error("InvalidSnapshot.InUse",
-                          f"The snapshot {ec2._p(p, 'SnapshotId')} is currently in use by {used_by}", 400)  # fmt: skip
+        return ec2._error(
+            "InvalidSnapshot.InUse", f"The snapshot {ec2._p(p, 'SnapshotId')} is currently in use by {used_by}", 400
+        )
     return _delete_snapshot.original(p)
 
 

@@ -31,7 +31,9 @@ def install() -> None:
             return error_response_json(
                 "ValidationException",
                 f"1 validation error detected: Value at 'names' failed to satisfy constraint: Member must have length "
-                f"{'less than or equal to 10' if names else 'greater than or equal to 1'}", 400)  # fmt: skip
+                f"{'less than or equal to 10' if names else 'greater than or equal to 1'}",
+                400,
+            )
         return _get_parameters.original(data)
 
     @replace(ssm, "_get_parameters_by_path", "3d7b8c0e877c")
@@ -40,8 +42,11 @@ def install() -> None:
         if not path.startswith("/aws/service/"):
             return _get_parameters_by_path.original(data)
         known = public.parameters(get_region())
-        names = [name for name in sorted(known)
-                 if name.startswith(path) and (data.get("Recursive") or "/" not in name[len(path):])]  # fmt: skip
+        names = [
+            name
+            for name in sorted(known)
+            if name.startswith(path) and (data.get("Recursive") or "/" not in name[len(path) :])
+        ]
         start, size = int(data.get("NextToken") or 0), data.get("MaxResults", ssm.DEFAULT_PAGE_SIZE)
         answer = {"Parameters": [known[name] for name in names[start : start + size]]}
         if start + size < len(names):
@@ -66,14 +71,27 @@ def install() -> None:
 
 def _validate(write, data: dict) -> None:
     existed = data["Name"] in ssm._parameters
-    detail = {"name": data["Name"], "type": data.get("Type", "String"), "dataType": "aws:ec2:image",
-              "operation": "Update" if existed else "Create"}  # fmt: skip
+    detail = {
+        "name": data["Name"],
+        "type": data.get("Type", "String"),
+        "dataType": "aws:ec2:image",
+        "operation": "Update" if existed else "Create",
+    }
     if images.find(data["Value"]):
         write(data)
     else:
         detail["exception"] = "Unable to Describe Resource"
     name = data["Name"].lstrip("/")
-    eventbridge._put_events({"Entries": [{
-        "Source": "aws.ssm", "DetailType": "Parameter Store Change", "Detail": json.dumps(detail),
-        "Resources": [f"arn:aws:ssm:{get_region()}:{get_account_id()}:parameter/{name}"],
-    }]}, allow_aws_source=True)  # fmt: skip
+    eventbridge._put_events(
+        {
+            "Entries": [
+                {
+                    "Source": "aws.ssm",
+                    "DetailType": "Parameter Store Change",
+                    "Detail": json.dumps(detail),
+                    "Resources": [f"arn:aws:ssm:{get_region()}:{get_account_id()}:parameter/{name}"],
+                }
+            ]
+        },
+        allow_aws_source=True,
+    )

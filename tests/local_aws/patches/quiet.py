@@ -22,7 +22,9 @@ def idle() -> bool:
         return False
     if not context.clock.all_looked():
         return False
-    return all(arn in step_functions.parked for (_, _, arn), one in sfn._executions.all_items() if one["status"] == "RUNNING")
+    return all(
+        arn in step_functions.parked for (_, _, arn), one in sfn._executions.all_items() if one["status"] == "RUNNING"
+    )
 
 
 def settle(patience: float = _PATIENCE) -> bool:

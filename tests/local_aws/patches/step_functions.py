@@ -61,7 +61,9 @@ def _seconds(state: dict, field: str, raw_input, ctx) -> float | None:
     if value is None:
         return None
     if value != int(value) or not 0 < value <= _LONGEST:
-        raise sfn._ExecutionError("States.Runtime", f"The {field} field must be a positive whole number, but was: {value}")
+        raise sfn._ExecutionError(
+            "States.Runtime", f"The {field} field must be a positive whole number, but was: {value}"
+        )
     return float(value)
 
 
@@ -131,8 +133,17 @@ def _attempt(state, raw_input, execution, ctx, jsonata):
 
 def _note_failure(execution, state, error) -> None:
     kind = "TaskTimedOut" if error.error in ("States.Timeout", "States.HeartbeatTimeout") else "TaskFailed"
-    sfn._add_event(execution, kind, {f"t{kind[1:]}EventDetails": {
-        "error": error.error, "cause": error.cause, "resource": state.get("Resource", "")}})  # fmt: skip
+    sfn._add_event(
+        execution,
+        kind,
+        {
+            f"t{kind[1:]}EventDetails": {
+                "error": error.error,
+                "cause": error.cause,
+                "resource": state.get("Resource", ""),
+            }
+        },
+    )
 
 
 def _catch(state, raw_input, ctx, jsonata, error):
@@ -152,7 +163,9 @@ def error_matches(names: list, error: str) -> bool:
         return False
     if error == "States.HeartbeatTimeout" and "States.Timeout" in names:
         return True
-    return "States.ALL" in names or ("States.TaskFailed" in names and error not in ("States.Timeout", "States.HeartbeatTimeout"))
+    return "States.ALL" in names or (
+        "States.TaskFailed" in names and error not in ("States.Timeout", "States.HeartbeatTimeout")
+    )
 
 
 def _taken(data: dict):

@@ -46,12 +46,14 @@ class Call:
         self._about = about
         self._value, self._error = None, None
         scope = contextvars.copy_context()
-        threading.Thread(target=scope.run, args=(self._run, function, arguments), daemon=True, name="local-task").start()
+        threading.Thread(
+            target=scope.run, args=(self._run, function, arguments), daemon=True, name="local-task"
+        ).start()
 
     def _run(self, function, arguments):
         try:
             self._value = function(*arguments)
-        except Exception as error:  # noqa: BLE001: it is the task's, and raised where the task is waited for
+        except Exception as error:  # it is the task's, and raised where the task is waited for
             self._error = error
         self.done = True
         context.clock.tell(self._about)
@@ -116,8 +118,7 @@ def _open(data: dict):
         if execution is None or execution["status"] == "RUNNING":
             return task, None
     if task is not None or token in _closed:
-        return None, error_response_json(
-            "TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'", 400)  # fmt: skip
+        return None, error_response_json("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'", 400)
     return None, error_response_json("InvalidToken", "Invalid Token: 'Invalid token'", 400)
 
 

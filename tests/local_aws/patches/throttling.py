@@ -25,8 +25,10 @@ def _json(code: str, message: str, status: int = 400):
 
 
 def _query(code: str, message: str, status: int):
-    body = (f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
-            "<RequestId>throttled</RequestId></ErrorResponse>")  # fmt: skip
+    body = (
+        f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+        "<RequestId>throttled</RequestId></ErrorResponse>"
+    )
     return lambda: (status, {"Content-Type": "text/xml"}, body.encode())
 
 

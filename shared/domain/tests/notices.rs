@@ -1,0 +1,161 @@
+//! What people read in their e-mail.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use prism_domain::architecture::Architecture;
+use prism_domain::build::{Build, Frozen, ImageOutcome, ImageResult, ImageRun};
+use prism_domain::deadline::deadline;
+use prism_domain::id::{AmiId, BuildId, Region, Target, TrackedImageId};
+use prism_domain::ledger::{BudgetSource, Reservation, ReservationState};
+use prism_domain::level::{SecurityLevel, Urgency};
+use prism_domain::money::MicroDollars;
+use prism_domain::notice::{build_complete, build_failed, build_scheduled, update_available};
+use prism_domain::policy::Policy;
+use prism_domain::request::{BuildTrigger, CompilationRequest};
+use prism_domain::slot::Slot;
+use prism_domain::update::{BaseImageUpdate, Observation, SeenImage, TrackedImage, observe};
+use prism_domain::zone::Zone;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn now() -> Timestamp {
+    at("2026-11-02T17:00:00Z")
+}
+
+fn target(template: &str) -> Target {
+    Target { template: template.parse().unwrap(), architecture: Architecture::X86_64 }
+}
+
+fn seen(id: &str, name: &str) -> SeenImage {
+    SeenImage { image_id: id.parse().unwrap(), image_name: name.into(), created_at: None, root_device: None }
+}
+
+fn update() -> BaseImageUpdate {
+    let id = TrackedImageId {
+        name: "ubuntu-22.04".parse().unwrap(),
+        architecture: Architecture::X86_64,
+        region: "us-east-1".parse().unwrap(),
+    };
+    let current = seen("ami-00000001", "ubuntu-jammy-22.04-amd64-server-20261001");
+    let known = TrackedImage { id: id.clone(), current, since: now(), sequence: 0 };
+    let next = seen("ami-00000002", "ubuntu-jammy\n22.04-amd64-server-20261101");
+    let Observation::Moved(moved) =
+        observe(&id, Some(&known), &next, Some("https://ubuntu.com/security/notices"), now())
+    else {
+        panic!("expected a move");
+    };
+    moved.1
+}
+
+fn build() -> Build {
+    let policy = Policy::default();
+    let id: BuildId = "python-ml-x86_64-17".parse().unwrap();
+    Build {
+        request: CompilationRequest {
+            target: id.target.clone(),
+            trigger: BuildTrigger::Security,
+            priority: 90,
+            urgency: Urgency::High,
+            level: Some(SecurityLevel::High),
+            max_cost: None,
+            base_image_updates: Vec::new(),
+            security_patches: Vec::new(),
+            deadline: deadline(SecurityLevel::High, &policy, now()),
+            approved: false,
+            reason: Some("openssl".into()),
+            requested_at: now(),
+        },
+        id,
+        request_id: "update-0123456789ab-python-ml-x86_64".parse().unwrap(),
+        execution: "arn:aws:states:us-east-1:123456789012:execution:prism-auto-ami-build-image:r".into(),
+        joined: Vec::new(),
+        frozen: None,
+        reservation: None,
+        run: None,
+        outcome: None,
+        published_at: None,
+        ending: None,
+        revision: 1,
+    }
+}
+
+fn ran(result: ImageResult, state: ReservationState) -> Build {
+    let arn = "arn:aws:imagebuilder:us-east-1:123456789012:image/prism-python-ml-x86-64/1.0.17/1";
+    Build {
+        frozen: Some(Frozen {
+            base: "ubuntu-22.04".parse().unwrap(),
+            base_image_id: "ami-00000002".parse().unwrap(),
+            root_device: None,
+            content_hash: "0123456789ab".into(),
+            template: serde_json::Value::Null,
+            regions: vec!["us-east-1".parse().unwrap()],
+            policy_version: 0,
+        }),
+        reservation: Some(Reservation {
+            source: BudgetSource::Daily,
+            periods: Vec::new(),
+            amount: MicroDollars(1_750_000),
+            state,
+        }),
+        run: Some(ImageRun { arn: arn.into(), started_at: at("2026-11-03T02:00:00Z") }),
+        outcome: Some(ImageOutcome { result, ended_at: at("2026-11-03T02:25:00Z"), arn: arn.into() }),
+        ..build()
+    }
+}
+
+fn amis() -> BTreeMap<Region, AmiId> {
+    BTreeMap::from([("us-east-1".parse().unwrap(), "ami-0123456789abcdef0".parse().unwrap())])
+}
+
+#[test]
+fn an_update_tells_its_level_and_when_each_template_is_rebuilt() {
+    let slot = |at, reason: &str| Slot { at, source: BudgetSource::Daily, reason: reason.into() };
+    let plans =
+        [(target("python-ml"), slot(at("2026-11-03T02:00:00Z"), "")), (target("genomics-basics"), slot(now(), ""))];
+    let notice = update_available(&update(), &plans, &Zone::utc(), now());
+    assert_eq!(notice.subject, "Security update available: ubuntu-22.04 (HIGH), 2 templates to rebuild");
+    insta::assert_snapshot!(notice.body);
+}
+
+#[test]
+fn a_scheduled_build_tells_when_and_why_then() {
+    let slot = Slot {
+        at: at("2026-11-03T02:00:00Z"),
+        source: BudgetSource::Daily,
+        reason: "starts in the urgent window".into(),
+    };
+    let zone: Zone = "America/New_York".parse().unwrap();
+    let notice = build_scheduled(&build(), &slot, MicroDollars(1_750_000), &zone, now());
+    insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
+}
+
+#[test]
+fn a_complete_build_tells_the_image_and_the_cost() {
+    let build =
+        ran(ImageResult::Available { amis: amis() }, ReservationState::Settled { amount: MicroDollars(1_542_000) });
+    let notice = build_complete(&build, &amis(), None, at("2026-11-03T02:26:00Z"));
+    assert_eq!(notice.id, "build-complete:python-ml-x86_64-17");
+    insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
+}
+
+#[test]
+fn an_improvement_is_told_only_when_it_was_measured() {
+    let build = ran(ImageResult::Available { amis: amis() }, ReservationState::Open);
+    let told = |faster| build_complete(&build, &amis(), faster, now()).body;
+    let faster = (jiff::SignedDuration::from_mins(6), jiff::SignedDuration::from_secs(45));
+    assert!(told(Some(faster)).contains("Launch time improvement: 6 minutes to 45 seconds"));
+    assert!(!told(None).contains("improvement"));
+}
+
+#[test]
+fn a_failed_build_tells_the_step_the_money_and_what_to_do_next() {
+    let failed = ImageResult::Failed { step: Some("RunTests".into()), message: "package jupyter is missing".into() };
+    let build = ran(failed, ReservationState::Settled { amount: MicroDollars(42_000) });
+    let notice =
+        build_failed(&build, Some("RunTests"), "package jupyter\u{1b}[31m is missing", Some("ami-00000009"), now());
+    assert_eq!(notice.subject, "Build FAILED: python-ml-x86_64-17");
+    insta::assert_snapshot!(notice.body);
+}
