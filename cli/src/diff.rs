@@ -42,11 +42,11 @@ pub fn differences(before: &Value, after: &Value) -> Vec<Difference> {
         .collect()
 }
 
-/// Those of `these` that `those` lacks, as often as it lacks them.
-fn without(these: &[String], those: &[String]) -> Vec<String> {
-    let mut left: Vec<&String> = those.iter().collect();
+/// The lines that the others lack, as often as they lack them.
+fn without(lines: &[String], others: &[String]) -> Vec<String> {
+    let mut left: Vec<&String> = others.iter().collect();
     let mut out = Vec::new();
-    for line in these {
+    for line in lines {
         match left.iter().position(|other| *other == line) {
             Some(place) => {
                 left.swap_remove(place);

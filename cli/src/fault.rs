@@ -78,7 +78,7 @@ fn sentences(error: &anyhow::Error) -> Vec<String> {
 fn told_by_aws(error: &prism_aws::Error) -> String {
     let told = error.to_string();
     let below: Vec<String> =
-        std::iter::successors(error.source(), |cause| cause.source()).map(|cause| cause.to_string().to_lowercase()).collect();
+        std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source()).map(|cause| cause.to_string().to_lowercase()).collect();
     let says = |words: &[&str]| below.iter().any(|line| words.iter().any(|word| line.contains(word)));
     if says(&["credential", "identity", "sso"]) {
         return "no AWS credentials could be loaded: sign in, set them in the environment, or choose a profile with --profile"

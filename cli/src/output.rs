@@ -25,10 +25,10 @@ impl Output {
     /// Gives an answer.
     pub fn give(&self, answer: &impl Answer) -> anyhow::Result<()> {
         match self.format {
-            Format::Table => self.write(&answer.text(&self.look)),
+            Format::Table => write(&answer.text(&self.look)),
             Format::Json => {
                 let text = serde_json::to_string_pretty(answer).context("the answer cannot be written as JSON")?;
-                self.write(&text)
+                write(&text)
             }
         }
     }
@@ -37,10 +37,10 @@ impl Output {
     pub fn is_for_people(&self) -> bool {
         self.format == Format::Table
     }
+}
 
-    fn write(&self, text: &str) -> anyhow::Result<()> {
-        let text = text.trim_end_matches('\n');
-        let mut stdout = anstream::stdout().lock();
-        writeln!(stdout, "{text}").and_then(|()| stdout.flush()).context("the answer could not be written")
-    }
+fn write(text: &str) -> anyhow::Result<()> {
+    let text = text.trim_end_matches('\n');
+    let mut stdout = anstream::stdout().lock();
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).context("the answer could not be written")
 }

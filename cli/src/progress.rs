@@ -1,7 +1,6 @@
 //! What is shown while something takes its time, and doing many things at once.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::pin::pin;
 
 use anyhow::Context as _;
 use tokio::task::JoinSet;
@@ -18,8 +17,12 @@ const FRAMES: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '�
 const AT_ONCE: usize = 16;
 
 /// Does some work; if that takes long and a person watches, says what is being done.
-pub async fn during<T>(what: &str, work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
+pub fn during<'a, T: 'a>(what: &'a str, work: impl Future<Output = T> + 'a) -> impl Future<Output = T> + 'a {
+    // What the SDK does takes kilobytes of state: not in every future that awaits it.
+    watched(what, Box::pin(work))
+}
+
+async fn watched<T>(what: &str, mut work: impl Future<Output = T> + Unpin) -> T {
     let watched = std::io::stderr().is_terminal();
     let mut frames = interval(FRAME);
     let mut count = 0_usize;
@@ -94,7 +97,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_failure_is_the_answer() {
-        let failed = each(vec![1, 2, 3], |n| async move { if n == 2 { anyhow::bail!("no") } else { Ok(n) } });
+        let failed = each(vec![1, 2, 3], |n| async move { (n != 2).then_some(n).context("no") });
         assert_eq!(failed.await.unwrap_err().to_string(), "no");
     }
 }

@@ -8,7 +8,6 @@ from pathlib import Path
 clock = None
 state_dir = Path(".")
 endpoint = ""
-account = "000000000000"
 
 
 def faults_dir() -> Path:

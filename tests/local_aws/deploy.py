@@ -17,7 +17,7 @@ def deploy(aws, template: Path, functions_dir: Path, stack: str, parameters: dic
     def put(key, content):
         s3.put_object(Bucket=packaging.BUCKET, Key=key, Body=content)
 
-    document = packaging.package(template, functions_dir, put)
+    document = packaging.package(template, functions_dir, aws.state_dir / "code", put)
     put("template.json", packaging.dumped(document).encode())
     cloudformation = aws.client("cloudformation")
     cloudformation.create_stack(

@@ -4,11 +4,13 @@ import re
 from datetime import datetime, timezone
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])")
+_PART = re.compile(
+    r"\s*(\d+(?:\.\d+)?)\s*(s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:ours?)?|d(?:ays?)?|w(?:eeks?)?)(?![a-z])"
+)
 
 
 def seconds_of(text) -> float:
-    """`90`, `"45s"`, `"6h"`, `"1d 12h"` → seconds."""
+    """`90`, `"45s"`, `"6h"`, `"30 minutes"`, `"1d 12h"` → seconds."""
     if isinstance(text, (int, float)) and not isinstance(text, bool):
         return float(text)
     if not isinstance(text, str):
@@ -19,7 +21,7 @@ def seconds_of(text) -> float:
         part = _PART.match(stripped, position)
         if part is None:
             raise ValueError(f"{text!r} is not a span of time: write it as 45s, 30m, 6h, 2d or 1w")
-        total += float(part[1]) * _UNITS[part[2]]
+        total += float(part[1]) * _UNITS[part[2][0]]
         position = part.end()
     if position == 0:
         raise ValueError("a span of time is empty: write it as 45s, 30m, 6h, 2d or 1w")

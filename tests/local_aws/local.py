@@ -232,7 +232,7 @@ def fresh_folder(state_dir: Path) -> None:
     """Removes what an earlier emulator left in this folder, and only that."""
     import shutil
 
-    for name in ("tmp", "logs", "faults", "data"):
+    for name in ("tmp", "logs", "faults", "data", "code"):
         shutil.rmtree(state_dir / name, ignore_errors=True)
         (state_dir / name).mkdir(parents=True)
     for name in ("outputs.json", "env", "server.log"):

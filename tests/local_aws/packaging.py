@@ -5,12 +5,16 @@ Nothing else of the template is touched.
 
 import io
 import json
+import os
+import shlex
+import shutil
 import zipfile
 from pathlib import Path
 
 import yaml
 
 BUCKET = "prism-local-artifacts"
+_BIG = 4 * 1024 * 1024
 
 
 class _Loader(yaml.SafeLoader):
@@ -38,13 +42,14 @@ def load(template: Path) -> dict:
     return yaml.load(template.read_text(), Loader=_Loader)
 
 
-def package(template: Path, functions_dir: Path, put) -> dict:
+def package(template: Path, functions_dir: Path, code_dir: Path, put) -> dict:
     """The template with its local paths replaced by objects that `put(key, bytes)` has stored."""
     document = load(template)
     for name, resource in document["Resources"].items():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
-            properties["CodeUri"] = _stored(put, f"{name}.zip", _code(name, properties, template, functions_dir))
+            code = _code(name, properties.get("CodeUri"), template, functions_dir, code_dir)
+            properties["CodeUri"] = _stored(put, f"{name}.zip", code)
         elif resource["Type"] == "AWS::Serverless::StateMachine" and isinstance(properties.get("DefinitionUri"), str):
             definition = (template.parent / properties["DefinitionUri"]).read_bytes()
             properties["DefinitionUri"] = _stored(put, f"{name}.asl.json", definition)
@@ -56,28 +61,43 @@ def _stored(put, key: str, content: bytes) -> dict:
     return {"Bucket": BUCKET, "Key": key}
 
 
-def _code(name: str, properties: dict, template: Path, functions_dir: Path) -> bytes:
+def _code(name: str, uri, template: Path, functions_dir: Path, code_dir: Path) -> bytes:
     """The zipped code of a function: from `functions_dir` by the last part of its path, or where the path says."""
-    uri = properties.get("CodeUri")
     if not isinstance(uri, str):
         raise SystemExit(f"{name}: CodeUri is not a local path: {json.dumps(uri)}")
     places = [functions_dir / Path(uri).name, template.parent / uri]
     for place in places:
         if place.is_file() and place.suffix == ".zip":
             return place.read_bytes()
-        bootstrap = place / "bootstrap"
-        if bootstrap.is_file():
-            return _zipped(bootstrap)
+        if (place / "bootstrap").is_file():
+            return _zipped(place, code_dir / name)
     raise SystemExit(f"{name}: there is no bootstrap in {' nor in '.join(map(str, places))}: build the functions first")
 
 
-def _zipped(bootstrap: Path) -> bytes:
+def _zipped(folder: Path, kept: Path) -> bytes:
+    """A folder's files; in the place of a big program, a script that runs it.
+
+    A program of a debug build has tens of megabytes, which a dozen functions would carry through the emulator's
+    memory for nothing. The program itself is kept aside by a link, so that building it anew changes nothing here.
+    """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        entry = zipfile.ZipInfo("bootstrap")
-        entry.external_attr = 0o755 << 16
-        archive.writestr(entry, bootstrap.read_bytes())
+        for file in sorted(one for one in folder.rglob("*") if one.is_file()):
+            entry = zipfile.ZipInfo(str(file.relative_to(folder)))
+            entry.external_attr = (file.stat().st_mode & 0o777) << 16
+            content = _aside(file, kept) if file.stat().st_size > _BIG else file.read_bytes()
+            archive.writestr(entry, content)
     return packed.getvalue()
+
+
+def _aside(program: Path, kept: Path) -> bytes:
+    kept.mkdir(parents=True, exist_ok=True)
+    place = kept / program.name
+    try:
+        os.link(program, place)
+    except OSError:
+        shutil.copy2(program, place)
+    return f'#!/bin/sh\nexec {shlex.quote(str(place))} "$@"\n'.encode()
 
 
 def dumped(document: dict) -> str:

@@ -58,8 +58,9 @@ def names(region: str) -> dict:
 
 
 def publish(region: str, name: str, value: str) -> dict:
-    """A public parameter's next version."""
+    """A public parameter's next version; that it names an image makes none."""
     with _lock:
+        images(region)
         known = parameters(region)
         version = known[name]["Version"] + 1 if name in known else 1
         known[name] = _parameter(region, name, value, version, time.time())

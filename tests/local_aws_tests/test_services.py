@@ -126,3 +126,22 @@ def test_two_emulators_do_not_meet(aws, tmp_path):
         assert other.endpoint != aws.endpoint
         assert aws.clock.now() < other.clock.now()
         assert "only-there" not in str(aws.client("sqs").list_queues())
+
+
+def test_instances_tell_of_their_states(aws):
+    import json
+
+    sqs, name = aws.client("sqs"), f"instances-{uuid.uuid4().hex[:8]}"
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    aws.client("events").put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.ec2"]}))
+    aws.client("events").put_targets(Rule=name, Targets=[{"Id": "q", "Arn": arn}])
+    image_id = aws.register_image("099720109477", f"ubuntu-{uuid.uuid4()}")
+    aws.client("ec2").run_instances(ImageId=image_id, MinCount=1, MaxCount=1)
+    told = []
+
+    def running():
+        told.extend(sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []))
+        return [json.loads(one["Body"])["detail"]["state"] for one in told] == ["pending", "running"]
+
+    aws.wait_until(running)

@@ -127,7 +127,7 @@ fn seasons(policy: &Policy, look: &Look) -> Vec<Tree<String>> {
     if let Some(seasonal) = policy.seasonal_precompilation.as_ref().filter(|seasonal| seasonal.enabled) {
         let runs = policy.precompilation_runs(look.now);
         let line = |run: &prism_domain::policy::PrecompilationRun<'_>| {
-            format!("{}: {}", run.semester.name, look.instant(run.at))
+            format!("{}: {}", run.semester.name, look.instant(run.due))
         };
         let head = format!("Built ahead of a semester: {}", count(seasonal.templates.len(), "template"));
         lines.push(branch(head, runs.iter().map(line)));

@@ -37,14 +37,12 @@ pub async fn run(on: &On, args: &Apply) -> anyhow::Result<()> {
     if args.dry_run {
         return on.output.give(&plan);
     }
-    let mut written = 0;
-    for change in plan.templates.iter_mut().filter(|change| change.change != Kind::Unchanged) {
+    for (written, change) in plan.templates.iter_mut().filter(|change| change.kind != Kind::Unchanged).enumerate() {
         let write = templates::apply(&stack.table, &change.name, &change.template, on.output.look.now);
         let applied = during("applying templates", write).await.with_context(|| {
             format!("{} could not be applied; {written} before it were, and applying again goes on from there", change.name)
         })?;
         change.revision = applied.unwrap_or(change.revision);
-        written += 1;
     }
     plan.applied = true;
     on.output.give(&plan)

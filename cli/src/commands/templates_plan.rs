@@ -34,7 +34,8 @@ pub struct Plan {
 pub struct Change {
     pub name: TemplateName,
     pub file: String,
-    pub change: Kind,
+    #[serde(rename = "change")]
+    pub kind: Kind,
     /// Which revision it then has.
     pub revision: u64,
     pub base: BaseImageName,
@@ -167,7 +168,7 @@ fn change(given: Given, resolved: &ResolvedTemplate, stored: &[TemplateRecord], 
     Change {
         name: template.slug.clone(),
         file,
-        change: kind,
+        kind,
         revision,
         base: resolved.base.clone(),
         architecture: resolved.architecture(),
@@ -195,7 +196,7 @@ fn descendants(name: &TemplateName, all: &BTreeMap<TemplateName, Template>) -> V
 impl Plan {
     /// How many templates change.
     pub fn changes(&self) -> usize {
-        self.templates.iter().filter(|change| change.change != Kind::Unchanged).count()
+        self.templates.iter().filter(|change| change.kind != Kind::Unchanged).count()
     }
 }
 
@@ -207,7 +208,7 @@ impl Answer for Plan {
         let end = match (self.changes(), self.applied) {
             (0, _) => "Nothing to apply: all is as it was applied before.".to_owned(),
             (changes, true) => {
-                let first = self.templates.iter().find(|change| change.change != Kind::Unchanged);
+                let first = self.templates.iter().find(|change| change.kind != Kind::Unchanged);
                 let name = first.map_or_else(String::new, |change| change.name.to_string());
                 format!(
                     "Applied {}.{unchanged} The next build uses it; to start one: prism templates auto-ami build {name}",
@@ -225,7 +226,7 @@ impl Answer for Plan {
 impl Change {
     fn text(&self) -> String {
         let facts = format!("{}, {}, {}", self.base, self.architecture, self.file);
-        let head = match self.change {
+        let head = match self.kind {
             Kind::New => format!("{} ({facts})", paint(GOOD, format!("+ {} is new", self.name))),
             Kind::Changed => {
                 format!("{} ({facts})", paint(WARN, format!("~ {} changes to revision {}", self.name, self.revision)))

@@ -70,9 +70,10 @@ pub async fn write_first(table: &Table, tracked: &TrackedImage) -> Result<Applie
 ///
 /// If AWS fails.
 pub async fn write_move(table: &Table, tracked: &TrackedImage, update: &BaseImageUpdate) -> Result<Applied> {
-    let previous = ("current.image_id = :previous", [(":previous", text(update.previous_image_id.as_str()))]);
+    let unmoved = "#current.image_id = :previous";
+    let values = [(":previous", text(update.previous_image_id.as_str()))];
     let writes = vec![
-        Write::put_if(&keys::tracked_image(&tracked.id), tracked, previous.0, &previous.1)?,
+        Write::put_if(&keys::tracked_image(&tracked.id), tracked, unmoved, &values)?.naming("#current", "current"),
         Write::insert(
             &keys::update(&update.id),
             &UpdateRecord { update: update.clone(), announced_at: None, responded_at: None },

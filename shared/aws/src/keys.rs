@@ -120,6 +120,15 @@ pub fn dependant(base: &BaseImageName, target: &Target) -> Key {
 /// The beginning of the sort keys of a base image's dependants.
 pub const DEPENDANT: &str = "DEPENDANT#";
 
+/// The partition of what ended builds may have left behind.
+pub const CLEARINGS: &str = "CLEARING";
+
+/// What an ended build may have left behind.
+#[must_use]
+pub fn clearing(id: &BuildId) -> Key {
+    Key::new(CLEARINGS, id.to_string())
+}
+
 /// The balance of a budget period.
 #[must_use]
 pub fn balance(period: &Period) -> Key {

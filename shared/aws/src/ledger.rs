@@ -81,21 +81,30 @@ pub fn hold_to_policy(policy: &Policy) -> Result<Write> {
     }
 }
 
+/// The writes that change balances.
+///
+/// # Errors
+///
+/// If a write cannot be built.
+pub fn book(adjustments: &[Adjustment]) -> Result<Vec<Write>> {
+    let write = |change: &Adjustment| {
+        Write::update(
+            &keys::balance(&change.period),
+            "ADD committed :committed, spent :spent",
+            None,
+            &[(":committed", number(change.committed_delta.0)), (":spent", number(change.spent_delta.0))],
+        )
+    };
+    adjustments.iter().map(write).collect()
+}
+
 /// The writes that settle or release a reservation, and free its place among the running builds.
 ///
 /// # Errors
 ///
 /// If a write cannot be built.
 pub fn close(adjustments: &[Adjustment]) -> Result<Vec<Write>> {
-    let mut writes = Vec::new();
-    for adjustment in adjustments {
-        writes.push(Write::update(
-            &keys::balance(&adjustment.period),
-            "ADD committed :committed, spent :spent",
-            None,
-            &[(":committed", number(adjustment.committed_delta.0)), (":spent", number(adjustment.spent_delta.0))],
-        )?);
-    }
+    let mut writes = book(adjustments)?;
     writes.push(
         Write::update(&keys::running(), "ADD #count :less", None, &[(":less", number(-1))])?.naming("#count", "count"),
     );

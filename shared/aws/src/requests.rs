@@ -1,7 +1,7 @@
 //! What became of a request: makes planning idempotent, and leads from an execution to its build.
 
 use jiff::{SignedDuration, Timestamp};
-use prism_domain::id::{BuildId, RequestId};
+use prism_domain::id::{BuildId, RequestId, Target, UpdateId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -23,6 +23,9 @@ pub struct RequestRecord {
     pub build: BuildId,
     /// Whether that build is the request's own, or another's that it joined.
     pub own: bool,
+    /// The task token of the execution that has to look again, since this request took its place, or approved
+    /// it. It is answered after this record is written, and again whenever planning is tried again.
+    pub wake: Option<String>,
     /// When it was planned.
     pub at: Timestamp,
 }
@@ -43,6 +46,16 @@ pub async fn find(table: &Table, id: &RequestId) -> Result<Option<RequestRecord>
 /// If it cannot be an item.
 pub fn insert(record: &RequestRecord) -> Result<Write> {
     Ok(Write::insert(&keys::request(&record.id), record)?.expiring(record.at + KEPT))
+}
+
+/// The request that answers an update for a target: the same for the same two, so that nobody starts it twice.
+///
+/// # Errors
+///
+/// Never: such a name is short enough.
+pub fn of_update(update: &UpdateId, target: &Target) -> Result<RequestId> {
+    let id = format!("update-{}-{target}", prism_domain::hash::short(&update.to_string()));
+    id.parse().map_err(|error| Error::malformed("a request id", error))
 }
 
 /// The request of an execution: the name in its ARN.

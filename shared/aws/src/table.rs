@@ -266,10 +266,14 @@ impl Write {
     /// The same change, with a placeholder for a name that DynamoDB reserves.
     #[must_use]
     pub fn naming(mut self, placeholder: &str, attribute: &str) -> Self {
-        if let Some(update) = &mut self.0.update {
-            let names = update.expression_attribute_names.get_or_insert_default();
-            names.insert(placeholder.to_owned(), attribute.to_owned());
-        }
+        let names = match &mut self.0 {
+            TransactWriteItem { update: Some(update), .. } => &mut update.expression_attribute_names,
+            TransactWriteItem { put: Some(put), .. } => &mut put.expression_attribute_names,
+            TransactWriteItem { delete: Some(delete), .. } => &mut delete.expression_attribute_names,
+            TransactWriteItem { condition_check: Some(check), .. } => &mut check.expression_attribute_names,
+            _ => return self,
+        };
+        names.get_or_insert_default().insert(placeholder.to_owned(), attribute.to_owned());
         self
     }
 

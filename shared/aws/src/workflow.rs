@@ -150,4 +150,15 @@ impl Workflow {
             Err(error) => Err(Error::from_sdk(format!("describing {execution}"), error)),
         }
     }
+
+    /// Why an execution ended badly, if it did and says so.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn cause(&self, execution: &str) -> Result<Option<String>> {
+        let described = self.client.describe_execution().execution_arn(execution).send().await;
+        let found = described.map_err(|error| Error::from_sdk(format!("describing {execution}"), error))?;
+        Ok(found.cause.or(found.error))
+    }
 }

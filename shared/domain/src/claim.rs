@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{RequestId, Target};
 use crate::level::Urgency;
-use crate::request::{BuildTrigger, CompilationRequest, RequestInput};
+use crate::request::{BuildTrigger, CompilationRequest, RequestInput, looser};
 use crate::schedule::Queued;
 use crate::slot::Slot;
 
@@ -98,9 +98,12 @@ pub fn meet(held: Option<&Held>, request: &CompilationRequest, covered: bool) ->
 }
 
 impl Held {
-    /// The waiting build after a request has joined it: never less wanted than before.
+    /// The waiting build after a request has joined it: never less wanted than before, and not stopped by
+    /// what would not have stopped the request.
     #[must_use]
     pub fn joined_by(mut self, request: &CompilationRequest) -> Self {
+        self.queued.max_cost = looser(self.queued.max_cost, request.max_cost);
+        self.queued.disabled = self.queued.disabled.filter(|_| request.trigger != BuildTrigger::Manual);
         let demand = &mut self.queued.demand;
         demand.priority = demand.priority.max(request.priority);
         demand.deadline = demand.deadline.min(request.deadline);
@@ -119,10 +122,10 @@ pub fn merge_next(waiting: Option<RequestInput>, mut later: RequestInput) -> Req
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     };
-    // A limit that only one of them set does not bind the other.
-    later.max_cost = earlier.max_cost.zip(later.max_cost).map(|(one, other)| one.max(other));
+    later.max_cost = looser(earlier.max_cost, later.max_cost);
     if let Some(earlier) = earlier.cause {
         let cause = later.cause.get_or_insert_default();
+        cause.approved |= earlier.approved;
         for update in earlier.updates {
             if !cause.updates.contains(&update) {
                 cause.updates.push(update);

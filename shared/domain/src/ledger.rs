@@ -183,5 +183,14 @@ pub fn release(reservation: &Reservation) -> Option<Vec<Adjustment>> {
     reservation.close(MicroDollars::ZERO)
 }
 
+/// What booking a cost changes that showed only after the money was given back: Image Builder had started after
+/// all. `None` unless it was given back.
+#[must_use]
+pub fn settle_late(reservation: &Reservation, actual: MicroDollars) -> Option<Vec<Adjustment>> {
+    let cost = actual.max(MicroDollars::ZERO);
+    let change = |&period| Adjustment { period, committed_delta: cost, spent_delta: cost };
+    (reservation.state == ReservationState::Released).then(|| reservation.periods.iter().map(change).collect())
+}
+
 #[cfg(test)]
 mod tests;

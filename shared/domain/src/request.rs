@@ -61,6 +61,9 @@ pub struct Cause {
     /// The build that was running when the request came, and did not cover it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<BuildId>,
+    /// Whether a person asked for it too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved: bool,
 }
 
 /// The input of the state machine, read. `{"template": "python-ml"}` is enough.
@@ -99,7 +102,7 @@ impl RequestInput {
             architectures: vec![target.architecture],
             max_cost: None,
             deadline: None,
-            cause: Some(Cause { updates, after: None }),
+            cause: Some(Cause { updates, after: None, approved: false }),
         }
     }
 
@@ -285,9 +288,16 @@ impl CompilationRequest {
         self.level = self.level.max(other.level);
         self.priority = self.priority.max(other.priority);
         self.deadline = self.deadline.min(other.deadline);
+        self.max_cost = looser(self.max_cost, other.max_cost);
         self.approved |= other.approved;
         self
     }
+}
+
+/// The limit of a build that answers two requests: one that only one of them set does not bind the other.
+#[must_use]
+pub fn looser(one: Option<MicroDollars>, other: Option<MicroDollars>) -> Option<MicroDollars> {
+    one.zip(other).map(|(one, other)| one.max(other))
 }
 
 /// How a level ranks among all that wants to be built.
@@ -336,7 +346,9 @@ pub fn compile_request(
         base_image_updates: updates.iter().map(|update| update.id.clone()).collect(),
         security_patches: Vec::new(),
         deadline: input.deadline.map_or(due, |wished| wished.min(due)),
-        approved: trigger == BuildTrigger::Manual || input.urgent,
+        approved: trigger == BuildTrigger::Manual
+            || input.urgent
+            || input.cause.as_ref().is_some_and(|cause| cause.approved),
         reason: input.reason.clone(),
         requested_at: now,
     }

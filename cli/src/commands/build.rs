@@ -1,0 +1,239 @@
+//! `prism templates auto-ami build`.
+
+use anyhow::{Context as _, anyhow, bail};
+use jiff::Timestamp;
+use prism_aws::workflow::Standing;
+use prism_aws::{builds, claims, requests, templates};
+use prism_domain::architecture::Architecture;
+use prism_domain::build::{Build, EndingKind};
+use prism_domain::id::{BuildId, Target, TemplateName};
+use prism_domain::request::RequestInput;
+use serde_json::json;
+use tokio::time::{Duration, sleep};
+
+use super::build_view::{AnsweredBy, Ended, Planned, Request, Started, ended, planned};
+use super::{On, no_such_template};
+use crate::args::Build as Args;
+use crate::fault::{Faults, WentWrong};
+use crate::look::Look;
+use crate::progress::{during, line};
+use crate::stack::Stack;
+
+/// How long to wait between two looks, and how often to look for the plan of a request.
+const PLAN_PAUSE: Duration = Duration::from_millis(500);
+const PLAN_LOOKS: usize = 40;
+
+/// How long to wait between two looks at a build that is followed.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// For how many looks an execution may have ended before its build has.
+const GRACE: usize = 30;
+
+/// Checks, starts an execution for each architecture, and tells or follows what becomes of them.
+pub async fn run(on: &On, args: Args) -> anyhow::Result<()> {
+    let look = &on.output.look;
+    let wish = wish(&args, look.now)?;
+    let stack = on.stack().await?;
+    let mut requests = Vec::new();
+    for architecture in architectures(&stack, &args.name, &wish).await? {
+        requests.push(start(&stack, &wish, architecture).await?);
+    }
+    let plans = async {
+        for request in &mut requests {
+            request.planned = plan(&stack, request, look.now).await?;
+        }
+        anyhow::Ok(())
+    };
+    during("the request is being planned", plans).await?;
+    let reason = wish.reason.clone();
+    let mut started = Started { urgent: args.urgent, reason, requests };
+    if !args.wait {
+        return on.output.give(&started);
+    }
+    if on.output.is_for_people() {
+        on.output.give(&started)?;
+    }
+    for request in &mut started.requests {
+        request.ending = Some(follow(&stack, request, look).await?);
+    }
+    if on.output.is_for_people() {
+        for ended in started.requests.iter().filter_map(|request| request.ending.as_ref()) {
+            on.output.give(ended)?;
+        }
+    } else {
+        on.output.give(&started)?;
+    }
+    if started.went_well() { Ok(()) } else { Err(WentWrong.into()) }
+}
+
+/// What is asked for, read and checked by the same rules as the input of an execution.
+fn wish(args: &Args, now: Timestamp) -> anyhow::Result<RequestInput> {
+    let mut faults = Vec::new();
+    let input = json!({
+        "template": args.name, "urgent": args.urgent, "reason": args.reason,
+        "max_cost": args.max_cost.map(|cost| cost.to_string()), "deadline": args.deadline,
+    });
+    if let Some(deadline) = args.deadline.filter(|deadline| *deadline <= now) {
+        faults.push(format!("deadline is {deadline}, which has passed; give one that is still to come"));
+    }
+    let read = RequestInput::from_value(&input);
+    if let Err(problems) = &read {
+        faults.extend(problems.0.iter().map(ToString::to_string));
+    }
+    match read {
+        Ok(wish) if faults.is_empty() => Ok(RequestInput { architectures: args.architectures.clone(), ..wish }),
+        _ => Err(Faults(faults).into()),
+    }
+}
+
+/// What to build for: one execution builds for one architecture.
+async fn architectures(stack: &Stack, name: &TemplateName, wish: &RequestInput) -> anyhow::Result<Vec<Architecture>> {
+    let read = async {
+        if templates::find(&stack.table, name).await?.is_none() {
+            return Err(no_such_template(stack, name).await);
+        }
+        templates::resolved(&stack.table, name).await.with_context(|| format!("{name} cannot be built"))
+    };
+    let resolved = during("reading the template", read).await?;
+    let mut architectures = wish.architectures.clone();
+    architectures.sort_unstable();
+    architectures.dedup();
+    Ok(if architectures.is_empty() { vec![resolved.architecture()] } else { architectures })
+}
+
+async fn start(stack: &Stack, wish: &RequestInput, architecture: Architecture) -> anyhow::Result<Request> {
+    let wish = RequestInput { architectures: vec![architecture], ..wish.clone() };
+    let execution = stack.workflow.start_unnamed(&wish).await?;
+    let id = requests::of_execution(&execution)?;
+    let target = Target { template: wish.template, architecture };
+    Ok(Request { target, id, execution, planned: None, ending: None })
+}
+
+/// Waits a little until a request is planned. `None`: it is not, yet.
+async fn plan(stack: &Stack, request: &Request, now: Timestamp) -> anyhow::Result<Option<Planned>> {
+    for _ in 0..PLAN_LOOKS {
+        if let Some(record) = requests::find(&stack.table, &request.id).await? {
+            let claim = claims::of(&stack.table, &request.target).await?;
+            return Ok(Some(planned(record.build, record.own, &claim, now)));
+        }
+        refuse_broken(stack, request).await?;
+        sleep(PLAN_PAUSE).await;
+    }
+    Ok(None)
+}
+
+/// An error if an execution ended without a build.
+async fn refuse_broken(stack: &Stack, request: &Request) -> anyhow::Result<()> {
+    match stack.workflow.standing(&request.execution).await? {
+        Standing::Running | Standing::Succeeded => Ok(()),
+        Standing::Broken => {
+            let cause = stack.workflow.cause(&request.execution).await?;
+            let cause = cause.unwrap_or_else(|| "it failed or was stopped; its history in Step Functions tells why".to_owned());
+            Err(anyhow!("the request {} did not go through: {cause}", request.id))
+        }
+        Standing::Gone => Err(anyhow!("the execution {} is gone", request.id)),
+    }
+}
+
+/// Follows the build that answers a request until it has ended.
+async fn follow(stack: &Stack, request: &Request, look: &Look) -> anyhow::Result<Ended> {
+    let mut plan = request.planned.clone();
+    while plan.is_none() {
+        plan = during("the request is being planned", self::plan(stack, request, look.now)).await?;
+    }
+    let Some(plan) = plan else { bail!("the request {} is not planned", request.id) };
+    let first = until_ended(stack, request, plan.build.clone(), look).await?;
+    let mut build = first;
+    loop {
+        let kind = build.ending.as_ref().map(|ending| ending.kind);
+        let after = plan.answer == AnsweredBy::Next && build.id == plan.build;
+        if kind != Some(EndingKind::Superseded) && !after {
+            // `now` was read at the start: what ended since is what is told.
+            return ended(&build, look.now).ok_or_else(|| anyhow!("the build {} has not ended", build.id));
+        }
+        let next = request.target.build(build.id.number + 1);
+        line(&format!("{} {}; following {next}", build.id, if after { "has ended" } else { "was superseded" }));
+        build = until_ended(stack, request, next, look).await?;
+    }
+}
+
+async fn until_ended(stack: &Stack, request: &Request, id: BuildId, look: &Look) -> anyhow::Result<Build> {
+    let mut told = String::new();
+    let mut broken = 0;
+    loop {
+        let now = prism_aws::clock::now();
+        let build = builds::find(&stack.table, &id).await?;
+        if let Some(build) = &build
+            && build.ending.is_some()
+        {
+            return Ok(build.clone());
+        }
+        let state = match &build {
+            None => format!("{id} is still to come"),
+            Some(build) => state(stack, build, &Look { now, ..look.clone() }).await?,
+        };
+        if state != told {
+            line(&state);
+            told.clone_from(&state);
+        }
+        // The execution of a build of its own ends with it; should it be stopped, its build is closed soon.
+        let own = build.as_ref().is_some_and(|build| build.execution == request.execution);
+        if own && stack.workflow.standing(&request.execution).await? != Standing::Running {
+            broken += 1;
+        }
+        if broken > GRACE {
+            refuse_broken(stack, request).await?;
+            bail!("the execution {} has ended, but its build {id} has not; it is closed within the hour", request.id);
+        }
+        during(&state, sleep(PAUSE)).await;
+    }
+}
+
+/// Where a build is, in a line that changes only when that does.
+async fn state(stack: &Stack, build: &Build, look: &Look) -> anyhow::Result<String> {
+    let held = claims::of(&stack.table, &build.id.target).await?.held.filter(|held| held.queued.build == build.id);
+    let parked = held.and_then(|held| held.parked);
+    let state = build.state();
+    Ok(match parked.filter(|_| build.reservation.is_none()) {
+        Some(parked) => format!("{} is {state} until {}: it {}", build.id, look.clock(parked.until), parked.reason),
+        None => format!("{} is {state}", build.id),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args() -> Args {
+        Args {
+            name: "python-ml".parse().unwrap(),
+            urgent: true,
+            reason: Some("critical-security-patch".into()),
+            architectures: vec![Architecture::Arm64],
+            max_cost: Some("8.50".parse().unwrap()),
+            deadline: Some("2026-11-23T18:00:00Z".parse().unwrap()),
+            wait: false,
+        }
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-23T17:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_asked_for_is_what_was_typed() {
+        let read = wish(&args(), now()).unwrap();
+        assert!(read.urgent && read.architectures == [Architecture::Arm64] && read.max_cost == args().max_cost);
+        assert_eq!((read.deadline, read.reason), (args().deadline, args().reason));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let wrong = Args { reason: Some("x".repeat(300)), deadline: Some(now()), ..args() };
+        let told = wish(&wrong, now()).unwrap_err().to_string();
+        assert_eq!(
+            told,
+            "deadline is 2026-11-23T17:00:00Z, which has passed; give one that is still to come; reason is longer than 200 characters"
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! `prism builds show`: everything about one build.
+
+use anyhow::anyhow;
+use prism_aws::{builds, claims, journal};
+use prism_domain::build::{Build, ImageResult};
+use prism_domain::claim::Claim;
+use prism_domain::decision::Decision;
+use prism_domain::duration::humanize;
+use prism_domain::notice::money_sentence;
+use prism_domain::problem::printable;
+use serde::Serialize;
+use termtree::Tree;
+
+use super::On;
+use super::status_view::verb;
+use crate::args::BuildsShow;
+use crate::condition::{Condition, Known, condition};
+use crate::look::{BOLD, Look, branch, length, paint};
+use crate::near;
+use crate::output::Answer;
+use crate::progress::during;
+use crate::stack::Stack;
+
+/// How many decisions are read to find those about one build.
+const READ: usize = 2_000;
+
+/// Everything about one build.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    build: Build,
+    /// What it waits for, while it does.
+    condition: Option<Condition>,
+    /// The decisions about it, newest first.
+    decisions: Vec<Decision>,
+}
+
+/// Reads and answers.
+pub async fn run(on: &On, args: &BuildsShow) -> anyhow::Result<()> {
+    let stack = on.stack().await?;
+    let read = during("reading the build", read(&stack, args)).await?;
+    on.output.give(&read)
+}
+
+async fn read(stack: &Stack, args: &BuildsShow) -> anyhow::Result<Shown> {
+    let id = &args.build_id;
+    let Some(build) = builds::find(&stack.table, id).await? else {
+        let newest = builds::newest(&stack.table, &id.target, 50).await?;
+        let known: Vec<String> = newest.iter().map(|build| build.id.to_string()).collect();
+        let hint = near::hint(&id.to_string(), known.iter().map(String::as_str), "prism builds list shows the newest");
+        return Err(anyhow!("there is no build {id}; {hint}"));
+    };
+    let claim = claims::of(&stack.table, &id.target).await?;
+    let decisions = journal::newest(&stack.table, &id.target.template, READ).await?;
+    Ok(shown(build, claim, decisions))
+}
+
+fn shown(build: Build, claim: Claim, mut decisions: Vec<Decision>) -> Shown {
+    let name = build.id.to_string();
+    decisions.retain(|decision| decision.subject == name);
+    let held = claim.held.filter(|held| held.queued.build == build.id);
+    let condition = held.map(|held| condition(&Known { held: Some(held), builds: vec![build.clone()], ..Known::default() }));
+    Shown { build, condition, decisions }
+}
+
+impl Answer for Shown {
+    fn text(&self, look: &Look) -> String {
+        let mut tree = branch(format!("{}: {}", paint(BOLD, &self.build.id), self.build.state()), self.request(look));
+        if let Some(condition) = &self.condition {
+            tree.push(format!("Now: {}", condition.line(look)));
+        }
+        tree.extend(self.decided(look));
+        tree.extend(self.frozen());
+        let money = self.build.reservation.as_ref().map_or_else(|| "none is reserved".to_owned(), money_sentence);
+        tree.push(format!("Money: {money}"));
+        tree.extend(self.run(look));
+        tree.extend(self.build.published_at.map(|at| Tree::new(format!("Published: {}", look.instant(at)))));
+        if let Some(ending) = &self.build.ending {
+            let message = printable(&ending.message, 600);
+            tree.push(format!("Ended: {}: {message}", look.instant(ending.at)));
+        }
+        tree.push(format!("Execution: {}", self.build.execution));
+        tree.to_string()
+    }
+}
+
+impl Shown {
+    fn request(&self, look: &Look) -> Vec<Tree<String>> {
+        let request = &self.build.request;
+        let mut facts = vec![
+            format!("Trigger: {}", request.trigger),
+            format!("Urgency: {}, priority {} of 100", request.urgency, request.priority),
+            format!("Made: {}", look.instant(request.requested_at)),
+            format!("Due: {}", look.instant(request.deadline)),
+        ];
+        facts.extend(request.level.map(|level| format!("Security level: {level}")));
+        facts.extend(request.max_cost.map(|most| format!("May cost at most: {most}")));
+        facts.extend(request.reason.as_ref().map(|reason| format!("Reason given: {}", printable(reason, 200))));
+        facts.extend(request.base_image_updates.iter().map(|update| format!("Answers the update: {update}")));
+        facts.extend(self.build.joined.iter().map(|request| format!("Joined by: {request}")));
+        vec![branch(format!("Request: {}", self.build.request_id), facts)]
+    }
+
+    fn decided(&self, look: &Look) -> Option<Tree<String>> {
+        let one = |decision: &Decision| {
+            let head = format!("{} {}", look.stamp(decision.at), verb(decision.kind));
+            branch(head, decision.reasons.iter().map(|reason| printable(reason, 400)))
+        };
+        let oldest_first = self.decisions.iter().rev().map(one);
+        (!self.decisions.is_empty()).then(|| branch(format!("Decisions (times in {})", look.zone.name()), oldest_first))
+    }
+
+    fn frozen(&self) -> Option<Tree<String>> {
+        let frozen = self.build.frozen.as_ref()?;
+        let regions: Vec<&str> = frozen.regions.iter().map(|region| region.as_str()).collect();
+        let facts = [
+            format!("Base image: {} {}", frozen.base, frozen.base_image_id),
+            format!("Content: {}", printable(&frozen.content_hash, 64)),
+            format!("Regions: {}", regions.join(", ")),
+            format!("Policy: version {}", frozen.policy_version),
+        ];
+        Some(branch("Made of", facts))
+    }
+
+    fn run(&self, look: &Look) -> Option<Tree<String>> {
+        let run = self.build.run.as_ref()?;
+        let mut tree = branch("Image Builder", [format!("Started: {}", look.instant(run.started_at)), format!("Image: {}", run.arn)]);
+        if let Some(ran) = self.build.ran(look.now) {
+            let word = if self.build.outcome.is_some() { "Ran" } else { "Running for" };
+            tree.push(format!("{word}: {}", if ran.as_mins() > 0 { length(ran) } else { humanize(ran) }));
+        }
+        if let Some(outcome) = &self.build.outcome {
+            tree.push(result(&outcome.result));
+        }
+        Some(tree)
+    }
+}
+
+fn result(result: &ImageResult) -> Tree<String> {
+    match result {
+        ImageResult::Available { amis } => branch("Made", amis.iter().map(|(region, ami)| format!("{ami} ({region})"))),
+        ImageResult::Failed { step, message } => {
+            let step = step.as_ref().map(|step| format!(" in the step {}", printable(step, 128))).unwrap_or_default();
+            Tree::new(format!("Failed{step}: {}", printable(message, 600)))
+        }
+        ImageResult::Cancelled => Tree::new("Was cancelled".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::condition::tests as samples;
+    use crate::look::tests::{look, plain};
+
+    fn free(build: &Build) -> Claim {
+        Claim { target: build.id.target.clone(), counter: build.id.number, held: None, next: None, revision: 9 }
+    }
+
+    #[test]
+    fn a_build_is_shown_with_everything_that_is_known_of_it() {
+        let build = samples::builds().remove(0);
+        let claim = free(&build);
+        let shown = shown(build, claim, samples::decisions());
+        insta::assert_snapshot!(plain(&shown.text(&look())));
+        insta::assert_json_snapshot!(shown);
+    }
+
+    #[test]
+    fn a_build_that_waits_says_what_for() {
+        let build = samples::builds().remove(2);
+        let claim = Claim { held: Some(samples::held(&build)), ..free(&build) };
+        insta::assert_snapshot!(plain(&shown(build, claim, samples::decisions()).text(&look())));
+    }
+
+    #[test]
+    fn a_build_that_failed_says_where() {
+        let build = samples::builds().remove(1);
+        let claim = free(&build);
+        insta::assert_snapshot!(plain(&shown(build, claim, Vec::new()).text(&look())));
+    }
+}

@@ -1,0 +1,1 @@
+"""What `make demo` tells: see tests/demo.py."""

@@ -1,0 +1,66 @@
+"""The public base images of the story: real releases, by the names that their vendors gave them.
+
+Each moves from one release to the next:
+
+- Ubuntu 22.04, serials 20241113 and 20241120: as kubernetes/kops recorded them in channels/alpha, on 18 and 28
+  November 2024 (https://github.com/kubernetes/kops/blob/master/channels/alpha).
+- Amazon Linux 2023, releases 2023.6.20241111.0 and 2023.6.20241121.0: the release notes
+  (https://docs.aws.amazon.com/linux/al2023/release-notes/relnotes-2023.6.20241121.html), and the changelog of
+  https://github.com/aws/amazon-ecs-ami, which lists no release between them.
+
+Debian 12 stays what it was, so that there is a template that nothing happens to. The dates are those in the names;
+AMI ids are the embedded AWS's own.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+
+def _utc(*parts) -> datetime:
+    return datetime(*parts, tzinfo=timezone.utc)
+
+
+# A Monday after the earlier releases, and a Wednesday by which kops and Amazon had the later ones.
+START = _utc(2024, 11, 18, 9, 0)
+RELEASED = _utc(2024, 11, 28, 14, 50)
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base image: where its vendor publishes it, and its releases as (name, day), in their order."""
+
+    name: str
+    owner: str
+    parameter: str  # {} stands for the architecture as the vendor writes it
+    spelled: dict  # the architecture -> as the vendor writes it
+    releases: tuple
+
+
+BASES = (
+    Base("ubuntu-22.04", "099720109477",
+         "/aws/service/canonical/ubuntu/server/22.04/stable/current/{}/hvm/ebs-gp2/ami-id",
+         {"x86_64": "amd64", "arm64": "arm64"},
+         (("ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-{}-server-20241113", "2024-11-13"),
+          ("ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-{}-server-20241120", "2024-11-20"))),
+    Base("amazon-linux-2023", "137112412989",
+         "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{}",
+         {"x86_64": "x86_64", "arm64": "arm64"},
+         (("al2023-ami-2023.6.20241111.0-kernel-6.1-{}", "2024-11-11"),
+          ("al2023-ami-2023.6.20241121.0-kernel-6.1-{}", "2024-11-21"))),
+    Base("debian-12", "136693071363", "/aws/service/debian/release/12/latest/{}", {"x86_64": "amd64"},
+         (("debian-12-{}-20240717-1811", "2024-07-17"),)),
+)  # fmt: skip
+
+
+def publish(aws, release: int) -> list:
+    """Publishes every base image's release of this number, if it has one: rows of (base, architecture, name, AMI)."""
+    published = []
+    for base in BASES:
+        for architecture, spelled in base.spelled.items():
+            if release >= len(base.releases):
+                continue
+            name, day = (text.format(spelled) for text in base.releases[release])
+            ami = aws.register_image(base.owner, name, architecture=architecture, creation_date=f"{day}T12:00:00Z")
+            aws.publish_parameter(base.parameter.format(spelled), ami)
+            published.append((base.name, architecture, name, ami))
+    return published

@@ -1,0 +1,71 @@
+"""The embedded AWS with everything deployed, and each test's own part of it."""
+
+import os
+import shutil
+from collections import Counter
+
+import pytest
+
+from tests.local_aws import LocalAws
+from tests.system import balances, bases
+from tests.system.inbox import Inbox
+from tests.system.world import MORNING, World
+
+ROOT = bases.ROOT
+FIRST_DAY = "2026-11-02"
+
+
+def deployed(name: str, **more) -> LocalAws:
+    """A new embedded AWS in a folder of its own, at 10:00 of a Monday."""
+    return LocalAws.start(ROOT / f"target/test-system-{name}-{os.getpid()}", ROOT / "infra/template.yaml",
+                          ROOT / "target/lambda", at=FIRST_DAY + MORNING, **more)  # fmt: skip
+
+
+class Deployed:
+    """An embedded AWS that tests share, one after the other."""
+
+    def __init__(self, aws: LocalAws):
+        self.aws, self.inbox, self.free_bases = aws, Inbox(aws), bases.every()
+        self.first = True
+
+    def world(self) -> World:
+        world = World(self.aws, self.inbox, self.free_bases)
+        if not self.first:
+            world.set_clock("10:00")
+        self.first = False
+        return world
+
+
+def shared_by(name: str, request, **more):
+    """An embedded AWS for a fixture's whole scope. Its folder, with its logs, stays if a test fails."""
+    failed = request.session.testsfailed
+    with deployed(name, **more) as aws:
+        yield Deployed(aws)
+    if request.session.testsfailed == failed:
+        shutil.rmtree(aws.state_dir)
+
+
+@pytest.fixture(scope="session")
+def shared(request):
+    yield from shared_by("shared", request)
+
+
+@pytest.fixture
+def world(shared):
+    """A test's own templates and base images, on a day of its own. Whatever the test does, the ledger balances at
+    its end, every notice was published once, and nothing was set aside that the test has not looked at."""
+    yield from lived(shared.world())
+
+
+def lived(world: World):
+    before = len(world.inbox.all())
+    yield world
+    world.leave()
+    world.aws.settle()
+    balances.check(world.table)
+    notices = world.inbox.all()
+    twice = [id for id, count in Counter(notice.id for notice in notices).items() if count > 1]
+    assert not twice, f"published more than once: {twice}"
+    for notice in notices[before:]:
+        assert notice.subject.isascii() and len(notice.subject) <= 100, notice.subject
+    assert world.inbox.set_aside() == [], "set aside"

@@ -1,0 +1,68 @@
+"""The state table as a test reads it: items as plain values. `docs/DATA.md` tells what there is."""
+
+from decimal import Decimal
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+_read, _write = TypeDeserializer(), TypeSerializer()
+
+
+class Table:
+    """The items of the state table."""
+
+    def __init__(self, aws):
+        self.client, self.name = aws.client("dynamodb"), aws.outputs["TableName"]
+
+    def get(self, pk: str, sk: str) -> dict | None:
+        key = {"pk": {"S": pk}, "sk": {"S": sk}}
+        item = self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get("Item")
+        return item and _plain(item)
+
+    def query(self, pk: str, prefix: str = "") -> list:
+        condition, values = "pk = :pk", {":pk": {"S": pk}}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.name, KeyConditionExpression=condition, ExpressionAttributeValues=values,
+            ConsistentRead=True)  # fmt: skip
+        return [_plain(item) for page in pages for item in page["Items"]]
+
+    def all(self) -> list:
+        pages = self.client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
+        return [_plain(item) for page in pages for item in page["Items"]]
+
+    def put(self, pk: str, sk: str, **fields) -> None:
+        item = {"pk": pk, "sk": sk, **fields}
+        self.client.put_item(TableName=self.name, Item={name: _write.serialize(_stored(v)) for name, v in item.items()})
+
+    def delete(self, pk: str, sk: str) -> None:
+        self.client.delete_item(TableName=self.name, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+
+
+def _plain(item: dict) -> dict:
+    return {name: _value(_read.deserialize(value)) for name, value in item.items()}
+
+
+def _value(value):
+    match value:
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case dict():
+            return {name: _value(one) for name, one in value.items()}
+        case list():
+            return [_value(one) for one in value]
+        case _:
+            return value
+
+
+def _stored(value):
+    """DynamoDB takes no floats."""
+    match value:
+        case float():
+            return Decimal(str(value))
+        case dict():
+            return {name: _stored(one) for name, one in value.items()}
+        case list():
+            return [_stored(one) for one in value]
+        case _:
+            return value
