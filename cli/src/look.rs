@@ -29,7 +29,8 @@ impl Look {
     /// As seen from this machine.
     pub fn here(now: Timestamp, utc: bool) -> Self {
         let system = jiff::tz::TimeZone::try_system().ok();
-        let zone = system.and_then(|zone| zone.iana_name()?.parse().ok()).filter(|_| !utc).unwrap_or_else(Zone::utc);
+        let named = system.as_ref().and_then(|zone| zone.iana_name()).filter(|name| !utc && !is_utc(name));
+        let zone = named.and_then(|name| name.parse().ok()).unwrap_or_else(Zone::utc);
         Self { now, zone, width: Table::new().width() }
     }
 
@@ -86,6 +87,7 @@ impl Look {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         table.force_no_tty().enforce_styling();
+        table.style_text_only();
         table.set_header(head.iter().map(|title| Cell::new(title).fg(Color::DarkGrey)));
         table.add_rows(rows);
         for column in table.column_iter_mut() {
@@ -103,6 +105,11 @@ impl Look {
         }
         table.trim_fmt()
     }
+}
+
+/// Whether a zone is UTC by another name, such as `Etc/UTC`.
+fn is_utc(name: &str) -> bool {
+    matches!(name.rsplit('/').next(), Some("UTC" | "UCT" | "Universal" | "Zulu" | "GMT"))
 }
 
 /// A text in a style.
@@ -144,7 +151,7 @@ pub mod tests {
     fn a_time_to_come_is_told_as_people_say_it() {
         let told = |at: &str| look().when(at.parse().unwrap());
         assert_eq!(told("2026-11-23T16:59:00Z"), "now");
-        assert_eq!(told("2026-11-23T18:30:00Z"), "today (18:30 UTC, in 2 hours)");
+        assert_eq!(told("2026-11-23T18:30:00Z"), "today (18:30 UTC, in 1 hour 30 minutes)");
         assert_eq!(told("2026-11-24T02:30:00Z"), "tonight (02:30 UTC, in 10 hours)");
         assert_eq!(told("2026-11-24T12:00:00Z"), "tomorrow (12:00 UTC, in 19 hours)");
         assert_eq!(told("2026-12-01T00:00:00Z"), "Tue 01 Dec (00:00 UTC, in 7 days)");

@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 from tests.demo_story import screen
@@ -53,7 +54,7 @@ class Report:
         try:
             yield step
             step["ok"] = True
-            screen.say(f"{screen.paint('✓', 'green')} {step['fact']}")
+            screen.say(f"\n{screen.paint('✓', 'green')} {step['fact']}\n")
         except DidNotHappen as failure:
             self._failed(step, str(failure), failure.look_at)
             raise
@@ -74,6 +75,12 @@ class Report:
         screen.say(f"{screen.paint('✗', 'red', 'bold')} {why}")
         screen.say(f"  Look at {look_at}")
 
+    def blame(self, failure: Exception) -> None:
+        """What went wrong between two steps is the fault of the next one."""
+        if not any(step["ok"] is False for step in self.steps.values()):
+            step = next(step for step in self.steps.values() if step["ok"] is None)
+            self._failed(step, f"{type(failure).__name__}: {failure}", "target/demo/server.log and target/demo/logs/")
+
     @property
     def ok(self) -> bool:
         return all(step["ok"] for step in self.steps.values())
@@ -83,7 +90,7 @@ class Report:
         return round(time.monotonic() - self.began, 1)
 
     def summarise(self) -> None:
-        print(f"\n{screen.paint('Summary', 'bold')}", flush=True)
+        screen.say("\nSummary", "bold", indent=0)
         marks = {True: screen.paint("✓", "green"), False: screen.paint("✗", "red", "bold"), None: "·"}
         width = max(len(step["title"]) for step in self.steps.values())
         for step in self.steps.values():
@@ -95,4 +102,9 @@ class Report:
         told = {"ok": self.ok, "seconds": self.seconds, "virtual": self.virtual,
                 "steps": list(self.steps.values()), "emails": self.emails}  # fmt: skip
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(told, indent=2, ensure_ascii=False, default=str) + "\n")
+        file.write_text(json.dumps(told, indent=2, ensure_ascii=False, default=_plain) + "\n")
+
+
+def _plain(value):
+    """As JSON has it: DynamoDB's numbers, and instants."""
+    return int(value) if isinstance(value, Decimal) else value.isoformat().replace("+00:00", "Z")

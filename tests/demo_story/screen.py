@@ -12,22 +12,44 @@ _COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33",
 
 
 def paint(text: str, *how: str) -> str:
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    if not how or not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\033[{';'.join(_COLOURS[one] for one in how)}m{text}\033[0m"
 
 
+class _Printed:
+    """What was printed last: an empty line? and when?"""
+
+    empty = True
+    at = time.monotonic()
+
+
+def _print(line: str) -> None:
+    """Prints a line at once; never two empty ones in a row."""
+    line = line.rstrip()
+    if line or not _Printed.empty:
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:  # nobody reads on, as after `make demo | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise KeyboardInterrupt from None
+    _Printed.empty, _Printed.at = not line, time.monotonic()
+
+
 def say(text: str = "", *how: str, indent: int = 3) -> None:
-    """Prints lines, indented, and at once."""
+    """Prints lines, indented."""
     for line in text.split("\n"):
-        print(" " * indent + paint(line, *how) if line else "", flush=True)
+        _print(" " * indent + paint(line, *how) if line else "")
 
 
 def heading(number: int, title: str, when: datetime | None = None, since: datetime | None = None) -> None:
     left = f"{number}. {title}"
-    right = "" if when is None else clock(when) + (f", {later(when - since)}" if since and when > since else "")
+    passed = since and when and when - since >= timedelta(minutes=1)
+    right = "" if when is None else clock(when) + (f", {span(when - since)} later" if passed else "")
     line = "─" * max(2, WIDTH - len(left) - len(right) - 2)
-    print(f"\n{paint(left, 'bold')} {paint(line, 'dim')} {paint(right, 'cyan')}".rstrip(), flush=True)
+    _print("")
+    _print(f"{paint(left, 'bold')} {paint(line, 'dim')} {paint(right, 'cyan')}")
+    _Printed.empty = True  # a heading needs none after it
 
 
 def table(rows: list, heads: tuple = (), right: tuple = ()) -> None:
@@ -36,7 +58,9 @@ def table(rows: list, heads: tuple = (), right: tuple = ()) -> None:
     widths = [max(len(row[at]) for row in [*rows, *([heads] if heads else [])]) for at in range(len(rows[0]))]
 
     def line(row):
-        cells = [cell.rjust(width) if at in right else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths))]
+        cells = [
+            cell.rjust(width) if at in right else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths))
+        ]
         return "  ".join(cells).rstrip()
 
     if heads:
@@ -50,7 +74,7 @@ def letter(subject: str, body: str) -> None:
     say(f"│ {paint('Subject: ' + subject, 'bold')}")
     say("│")
     for line in body.rstrip("\n").split("\n"):
-        say(f"│ {line}".rstrip())
+        say(f"│ {line}")
     say()
 
 
@@ -59,14 +83,14 @@ def shell(command: str) -> None:
 
 
 @contextmanager
-def doing(what: str):
-    """Says what is being waited for, should it take more than two seconds."""
+def patience():
+    """Says so when nothing has been printed for two seconds."""
     over = threading.Event()
-    began = time.monotonic()
 
     def tell():
-        while not over.wait(2):
-            say(f"… {what} ({time.monotonic() - began:.0f} s so far)", "dim")
+        while not over.wait(0.2):
+            if time.monotonic() - _Printed.at >= 2:
+                say("… working", "dim")
 
     thread = threading.Thread(target=tell, daemon=True)
     thread.start()
@@ -98,11 +122,7 @@ def span(length: timedelta) -> str:
     minutes = max(0, round(length.total_seconds() / 60))
     days, hours, minutes = minutes // 1440, minutes % 1440 // 60, minutes % 60
     units = [(days, "day" if days == 1 else "days"), (hours, "h"), (minutes, "min")]
-    return " ".join(f"{count} {unit}" for count, unit in units if count) or "less than a minute"
-
-
-def later(length: timedelta) -> str:
-    return f"{span(length)} later"
+    return " ".join([f"{count} {unit}" for count, unit in units if count][:2]) or "less than a minute"
 
 
 def dollars(micro) -> str:

@@ -8,8 +8,9 @@ Each moves from one release to the next:
   (https://docs.aws.amazon.com/linux/al2023/release-notes/relnotes-2023.6.20241121.html), and the changelog of
   https://github.com/aws/amazon-ecs-ami, which lists no release between them.
 
-Debian 12 stays what it was, so that there is a template that nothing happens to. The dates are those in the names;
-AMI ids are the embedded AWS's own.
+Debian 12 stays at 20240717-1811, an official image that many public configurations name, so that there is a template
+that nothing happens to: Debian's newer ones are left out. The dates are those in the names; AMI ids are the embedded
+AWS's own.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ def _utc(*parts) -> datetime:
     return datetime(*parts, tzinfo=timezone.utc)
 
 
-# A Monday after the earlier releases, and a Wednesday by which kops and Amazon had the later ones.
+# A Monday when the earlier releases were out and a Thursday when the later ones were.
 START = _utc(2024, 11, 18, 9, 0)
 RELEASED = _utc(2024, 11, 28, 14, 50)
 

@@ -61,10 +61,9 @@ class World:
     def channel(self, template: str) -> dict:
         return (self.items(f"TEMPLATE#{template}", "CHANNEL#") or [{}])[0]
 
-    def claims(self) -> dict:
-        """Who waits or runs, by template."""
-        return {one["target"]["template"] if isinstance(one["target"], dict) else one["sk"]: one["held"]
-                for one in self.items("CLAIM") if one.get("held")}  # fmt: skip
+    def waiting(self) -> dict:
+        """The builds that hold a claim, by template."""
+        return {one["target"]["template"]: one["held"] for one in self.items("CLAIM") if one.get("held")}
 
     # -- executions ------------------------------------------------------------------------------------
 
@@ -80,7 +79,8 @@ class World:
         for one in sfn.list_executions(stateMachineArn=self.outputs["BuildImageStateMachineArn"])["executions"]:
             if one["status"] not in ("RUNNING", "SUCCEEDED"):
                 told = sfn.describe_execution(executionArn=one["executionArn"])
-                raise DidNotHappen(f"the build {one['name']} is {one['status']}: {told.get('cause') or told.get('error')}",
+                build = self.item(f"REQUEST#{one['name']}", "REQUEST").get("build") or f"the request {one['name']}"
+                raise DidNotHappen(f"{build} is {one['status']}: {told.get('cause') or told.get('error')}",
                                    "target/demo/logs/: every function's log is there")  # fmt: skip
 
     # -- Image Builder's events ------------------------------------------------------------------------
@@ -142,7 +142,9 @@ class World:
         done = subprocess.run([ROOT / "target/debug/prism", *arguments], cwd=ROOT, env=environment, text=True,
                               capture_output=True, timeout=60, stdin=subprocess.DEVNULL)  # fmt: skip
         if done.returncode:
-            raise DidNotHappen(f"prism {' '.join(arguments)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()}")
+            raise DidNotHappen(
+                f"prism {' '.join(arguments)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()}"
+            )
         return done.stdout.rstrip("\n")
 
     def budgets(self) -> list:

@@ -18,7 +18,7 @@ FIRST_DAY = "2026-11-02"
 def deployed(name: str, **more) -> LocalAws:
     """A new embedded AWS in a folder of its own, at 10:00 of a Monday."""
     return LocalAws.start(ROOT / f"target/test-system-{name}-{os.getpid()}", ROOT / "infra/template.yaml",
-                          ROOT / "target/lambda", at=FIRST_DAY + MORNING, **more)  # fmt: skip
+                          ROOT / "target/lambda", at=f"{FIRST_DAY}T10:00:00Z", **more)  # fmt: skip
 
 
 class Deployed:
@@ -26,13 +26,10 @@ class Deployed:
 
     def __init__(self, aws: LocalAws):
         self.aws, self.inbox, self.free_bases = aws, Inbox(aws), bases.every()
-        self.first = True
 
     def world(self) -> World:
         world = World(self.aws, self.inbox, self.free_bases)
-        if not self.first:
-            world.set_clock("10:00")
-        self.first = False
+        world.set_clock(MORNING)
         return world
 
 

@@ -66,3 +66,12 @@ def _stored(value):
             return [_stored(one) for one in value]
         case _:
             return value
+
+
+def stream_record(pk: str, sk: str) -> dict:
+    """What the table's stream hands to a function when this item is written."""
+    keys = {"pk": {"S": pk}, "sk": {"S": sk}}
+    change = {"Keys": keys, "SequenceNumber": "111", "ApproximateCreationDateTime": 0, "SizeBytes": 1,
+              "StreamViewType": "NEW_AND_OLD_IMAGES"}  # fmt: skip
+    return {"Records": [{"eventID": "1", "eventName": "INSERT", "eventVersion": "1.1", "awsRegion": "us-east-1",
+                         "eventSource": "aws:dynamodb", "dynamodb": change}]}  # fmt: skip

@@ -1,6 +1,7 @@
 """An update of a base image rebuilds the template that stands on it."""
 
 from tests.system import balances
+from tests.system.table import stream_record
 
 
 def test_an_update_is_announced_waits_for_its_window_is_built_published_and_paid(world):
@@ -9,7 +10,8 @@ def test_an_update_is_announced_waits_for_its_window_is_built_published_and_paid
     assert template.published() == first["outcome"]["result"]["amis"]["us-east-1"]
 
     image = world.publish(template.base)
-    assert world.watch()["moved"] == [f"{template.base.name}/{template.base.architecture}/us-east-1/1"]
+    [moved] = world.watch()["moved"]
+    assert moved.startswith(f"{template.base.name}/{template.base.architecture}/us-east-1/")
     parked = template.waits()
     assert parked["reason"].startswith("waits for the off-peak window, which opens ")
     assert parked["until"].endswith("T02:00:00Z")
@@ -34,8 +36,89 @@ def test_an_update_is_announced_waits_for_its_window_is_built_published_and_paid
     reservation = build["reservation"]
     assert reservation["source"] == "daily" and reservation["state"]["state"] == "settled"
     assert 0 < reservation["state"]["amount"]
-    assert reservation["periods"] == ["daily#2026-11-03", "monthly#2026-11"]
+    assert reservation["periods"] == [f"daily#{world.now():%Y-%m-%d}", f"monthly#{world.now():%Y-%m}"]
     balances.check(world.table)
     [complete] = [notice for notice in template.notices("build-complete") if build["id"] in notice.id]
     assert ami in complete.body
     assert template.updates()[0]["responded_at"]
+
+
+def test_an_update_that_is_seen_twice_is_built_once(world):
+    template = world.template()
+    template.built()
+    world.publish(template.base)
+    runs = [world.watch(), world.watch()]
+    assert [len(run["moved"]) for run in runs] == [1, 0]
+    template.waits()
+    world.aws.settle()
+    [update] = template.updates()
+    for _ in range(2):
+        assert world.invoke("respond-to-update", stream_record(update["pk"], update["sk"])) == {"batchItemFailures": []}
+    clear(world, update, "responded_at")
+    assert world.invoke("respond-to-update", stream_record(update["pk"], update["sk"])) == {"batchItemFailures": []}
+
+    template.will("succeed")
+    world.set_clock("02:00")
+    world.until(lambda: template.endings() == ["complete", "complete"])
+    world.aws.settle()
+    assert world.invoke("respond-to-update", stream_record(update["pk"], update["sk"])) == {"batchItemFailures": []}
+    world.aws.settle()
+    assert template.endings() == ["complete", "complete"]
+    assert len(template.notices("update-available")) == 1
+    assert len([arn for arn in world.executions_of(template) if ":update-" in arn]) == 1
+
+
+def test_an_update_of_an_image_on_which_nothing_stands_is_recorded_and_nothing_else(world):
+    base = world.base()
+    world.publish(base)
+    assert len(world.watch()["moved"]) == 1
+    world.aws.settle()
+    update = world.table.query(base.partition, "UPDATE#")[-1]
+    assert update["responded_at"] and update["announced_at"] is None
+    assert world.inbox.about(update["image_id"]) == []
+
+
+def test_a_template_that_was_disabled_is_not_rebuilt_and_the_journal_says_why(world):
+    template = world.template()
+    template.built()
+    template.disable("the course is over")
+    world.publish(template.base)
+    world.watch()
+    world.aws.settle()
+    [skipped] = template.journal("skip")
+    assert skipped["reasons"] == ["the template is disabled: the course is over"]
+    assert len(template.builds()) == 1 and template.notices("update-available") == []
+
+
+def test_a_build_whose_template_is_disabled_while_it_waits_is_stopped_with_the_reason(world):
+    template = world.template()
+    template.built()
+    world.publish(template.base)
+    world.watch()
+    template.waits()
+    template.disable("the course is over")
+    world.set_clock("02:00")
+    world.until(lambda: template.endings()[-1])
+    ending = template.build(2)["ending"]
+    assert ending["kind"] == "stopped" and "the course is over" in ending["message"], ending
+    assert template.build(2)["reservation"] is None and template.notices("build-failed") == []
+
+
+def test_two_templates_on_one_image_are_announced_together_and_both_built(world):
+    one = world.template()
+    other = world.template(one.base)
+    one.built(), other.built()
+    world.publish(one.base)
+    world.watch()
+    one.waits(), other.waits()
+    [notice] = world.inbox.about(one.name, "update-available")
+    assert other.name in notice.body and "2 templates to rebuild" in notice.subject
+    one.will("succeed"), other.will("succeed")
+    world.set_clock("02:00")
+    world.until(lambda: one.endings() == other.endings() == ["complete", "complete"])
+
+
+def clear(world, item: dict, field: str) -> None:
+    """Takes from an item that something was done with it."""
+    fields = {name: value for name, value in item.items() if name not in ("pk", "sk")}
+    world.table.put(**{"pk": item["pk"], "sk": item["sk"], **fields, field: None})

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from tests.system import bases
 from tests.system.table import Table
 
-MORNING = "T10:00:00Z"
+# A minute after the hour: every schedule has fired when the clock gets there, and the hourly ones not for an hour.
+MORNING = "10:01"
 _numbers = itertools.count(1)
+_asked = {}  # execution -> the template that it asks for
 
 
 class World:
-    """What a test does and looks at. Every world begins at 10:00 UTC of a day of its own."""
+    """What a test does and looks at. Every world begins at 10:01 UTC of a day of its own."""
 
     def __init__(self, aws, inbox, free_bases: list):
         self.aws, self.inbox, self.table = aws, inbox, Table(aws)
@@ -21,9 +23,11 @@ class World:
 
     # -- what stands there ---------------------------------------------------------------------------------------
 
-    def base(self) -> bases.Base:
-        """A base image that no other template stands on, with its first release seen by the system."""
-        base = self._free.pop(0)
+    def base(self, name: str | None = None, architecture: str | None = None) -> bases.Base:
+        """A base image that no other template stands on, with a release that the system has seen."""
+        wanted = [one for one in self._free if name in (None, one.name) and architecture in (None, one.architecture)]
+        base = wanted[0]
+        self._free.remove(base)
         self._free.append(base)
         self.publish(base)
         self.watch()
@@ -52,6 +56,11 @@ class World:
         template.apply(written)
         self._templates.append(template)
         return template
+
+    def adopt(self, name: str, base: bases.Base) -> "Template":
+        """A template that somebody else has applied."""
+        self._templates.append(Template(self, name, base))
+        return self._templates[-1]
 
     def policy(self, **fields) -> None:
         """Puts a policy in force that differs from the built-in one in these fields. Windows, limits and durations
@@ -124,7 +133,13 @@ class World:
         found = self.aws.client("stepfunctions").get_paginator("list_executions").paginate(
             stateMachineArn=self.aws.outputs["BuildImageStateMachineArn"])  # fmt: skip
         arns = [one["executionArn"] for page in found for one in page["executions"]]
-        return [arn for arn in arns if json.loads(self.execution(arn)["input"]).get("template") == template.name]
+        return [arn for arn in arns if self._asks_for(arn) == template.name]
+
+    def _asks_for(self, arn: str) -> str | None:
+        if arn not in _asked:
+            given = json.loads(self.execution(arn)["input"])
+            _asked[arn] = given.get("template") if isinstance(given, dict) else None
+        return _asked[arn]
 
     def request_of(self, execution: str) -> dict | None:
         """What became of the request that an execution carries out."""
@@ -155,6 +170,7 @@ class Template:
         self.world, self.name, self.base = world, name, base
         self.target = f"{name}-{base.architecture}"
         self.partition = f"TEMPLATE#{name}"
+        self._before = len(world.table.query(base.partition, "UPDATE#"))
         self.parameter = f"/prism/auto-ami/{name}/{base.architecture}/latest"
 
     def apply(self, written: dict) -> None:
@@ -211,8 +227,8 @@ class Template:
         return [one for one in self.world.table.query(self.partition, "DECISION#") if kind in (None, one["kind"])]
 
     def updates(self) -> list:
-        """The moves of its base image."""
-        return self.world.table.query(self.base.partition, "UPDATE#")
+        """The moves of its base image since it was applied."""
+        return self.world.table.query(self.base.partition, "UPDATE#")[self._before :]
 
     def published(self) -> str | None:
         """The AMI that its parameter names."""
@@ -226,3 +242,21 @@ class Template:
 
     def notices(self, kind: str | None = None) -> list:
         return self.world.inbox.about(self.name, kind)
+
+    def image_status(self, number: int = 1) -> str | None:
+        """The state of a build's image in Image Builder, once that has begun."""
+        run = self.build(number)["run"]
+        if run is None:
+            return None
+        image = self.world.aws.client("imagebuilder").get_image(imageBuildVersionArn=run["arn"])["image"]
+        return image["state"]["status"]
+
+    def runs(self, number: int = 1) -> dict:
+        """Its build, once Image Builder works on it."""
+        self.world.until(lambda: (self.build(number) or {}).get("run"))
+        return self.build(number)
+
+    def snapshots(self) -> list:
+        """The snapshots of this account that stand behind its AMIs, or stood."""
+        found = self.world.aws.client("ec2").describe_snapshots(OwnerIds=["self"])["Snapshots"]
+        return sorted(one["SnapshotId"] for one in found if any(self.name in t["Value"] for t in one.get("Tags", [])))

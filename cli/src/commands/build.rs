@@ -7,6 +7,7 @@ use prism_aws::{builds, claims, requests, templates};
 use prism_domain::architecture::Architecture;
 use prism_domain::build::{Build, EndingKind};
 use prism_domain::id::{BuildId, Target, TemplateName};
+use prism_domain::problem::printable;
 use prism_domain::request::RequestInput;
 use serde_json::json;
 use tokio::time::{Duration, sleep};
@@ -126,7 +127,7 @@ async fn plan(stack: &Stack, request: &Request, now: Timestamp) -> anyhow::Resul
 async fn refuse_broken(stack: &Stack, request: &Request) -> anyhow::Result<()> {
     match stack.workflow.standing(&request.execution).await? {
         Standing::Running | Standing::Succeeded => Ok(()),
-        Standing::Broken => {
+        Standing::Broken | Standing::Stopped => {
             let cause = stack.workflow.cause(&request.execution).await?;
             let cause = cause.unwrap_or_else(|| "it failed or was stopped; its history in Step Functions tells why".to_owned());
             Err(anyhow!("the request {} did not go through: {cause}", request.id))
@@ -168,13 +169,13 @@ async fn until_ended(stack: &Stack, request: &Request, id: BuildId, look: &Look)
         {
             return Ok(build.clone());
         }
-        let state = match &build {
-            None => format!("{id} is still to come"),
-            Some(build) => state(stack, build, &Look { now, ..look.clone() }).await?,
+        let step = match &build {
+            None => Step::new(format!("{id} is still to come")),
+            Some(build) => step(stack, build, &Look { now, ..look.clone() }).await?,
         };
-        if state != told {
-            line(&state);
-            told.clone_from(&state);
+        if step.what != told {
+            line(&format!("{}{}", step.what, step.until));
+            told.clone_from(&step.what);
         }
         // The execution of a build of its own ends with it; should it be stopped, its build is closed soon.
         let own = build.as_ref().is_some_and(|build| build.execution == request.execution);
@@ -185,18 +186,33 @@ async fn until_ended(stack: &Stack, request: &Request, id: BuildId, look: &Look)
             refuse_broken(stack, request).await?;
             bail!("the execution {} has ended, but its build {id} has not; it is closed within the hour", request.id);
         }
-        during(&state, sleep(PAUSE)).await;
+        during(&step.what, sleep(PAUSE)).await;
     }
 }
 
-/// Where a build is, in a line that changes only when that does.
-async fn state(stack: &Stack, build: &Build, look: &Look) -> anyhow::Result<String> {
+/// Where a build is.
+struct Step {
+    what: String,
+    /// Until when, which moves on while nothing else does.
+    until: String,
+}
+
+impl Step {
+    fn new(what: String) -> Self {
+        Self { what, until: String::new() }
+    }
+}
+
+async fn step(stack: &Stack, build: &Build, look: &Look) -> anyhow::Result<Step> {
     let held = claims::of(&stack.table, &build.id.target).await?.held.filter(|held| held.queued.build == build.id);
     let parked = held.and_then(|held| held.parked);
     let state = build.state();
     Ok(match parked.filter(|_| build.reservation.is_none()) {
-        Some(parked) => format!("{} is {state} until {}: it {}", build.id, look.clock(parked.until), parked.reason),
-        None => format!("{} is {state}", build.id),
+        Some(parked) => Step {
+            what: format!("{} is {state}: it {}", build.id, printable(&parked.reason, 300)),
+            until: format!(" (until {})", look.clock(parked.until)),
+        },
+        None => Step::new(format!("{} is {state}", build.id)),
     })
 }
 

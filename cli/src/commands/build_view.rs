@@ -175,14 +175,15 @@ impl Answer for Ended {
 
 impl Ended {
     fn line(&self) -> String {
-        let (style, sign) = match self.kind {
-            EndingKind::Complete => (GOOD, '✓'),
-            EndingKind::Failed => (BAD, '✗'),
-            EndingKind::Stopped | EndingKind::Superseded => (WARN, '⚠'),
+        let (style, sign, word) = match self.kind {
+            EndingKind::Complete => (GOOD, '✓', "is complete"),
+            EndingKind::Failed => (BAD, '✗', "failed"),
+            EndingKind::Stopped => (WARN, '⚠', "was stopped"),
+            EndingKind::Superseded => (WARN, '⚠', "was superseded"),
         };
         let took = self.ran.as_ref().map(|ran| format!(" after {ran}")).unwrap_or_default();
         let cost = self.cost.map(|cost| format!(", for an estimated {cost}")).unwrap_or_default();
-        let head = paint(style, format!("{sign} {} ended{took}{cost}", self.build));
+        let head = paint(style, format!("{sign} {} {word}{took}{cost}", self.build));
         format!("{head}: {}", self.message)
     }
 }

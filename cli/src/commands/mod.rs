@@ -8,6 +8,7 @@ mod builds_show;
 mod history;
 mod notifications;
 mod policy_apply;
+mod policy_document;
 mod policy_show;
 mod status;
 mod status_view;

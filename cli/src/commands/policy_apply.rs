@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use prism_aws::policies;
-use prism_domain::policy::Policy;
+use prism_domain::policy::{Policy, ROOT};
 use prism_domain::problem::printable;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::policy_document::document;
 use super::policy_show::notes;
 use super::templates_plan::difference;
 use super::{On, read_text};
@@ -76,17 +77,17 @@ fn tree(yaml: &str) -> Result<Value, String> {
 
 fn plan(current: &Policy, next: &Policy, now: jiff::Timestamp) -> Plan {
     let same = *current == Policy { version: current.version, ..next.clone() } && current.version > 0;
-    let value = |policy: &Policy| {
-        let mut value = serde_json::to_value(policy).unwrap_or_default();
-        value.as_object_mut().map(|fields| fields.remove("version"));
-        value
-    };
     Plan {
         applied: false,
         version: current.version + u64::from(!same),
-        differences: differences(&value(current), &value(next)),
+        differences: differences(&fields(current), &fields(next)),
         notes: next.notes(now),
     }
+}
+
+/// The fields of a policy, as people write them.
+fn fields(policy: &Policy) -> Value {
+    document(policy).get(ROOT).cloned().unwrap_or_default()
 }
 
 impl Answer for Plan {

@@ -1,13 +1,16 @@
 //! `prism policy show`, also called `prism templates auto-ami configure`.
 
+use jiff::Timestamp;
 use prism_aws::policies;
 use prism_domain::duration::humanize;
 use prism_domain::level::SecurityLevel;
 use prism_domain::policy::Policy;
 use serde::Serialize;
+use serde_json::Value;
 use termtree::Tree;
 
 use super::On;
+use super::policy_document::document;
 use crate::look::{BOLD, DIM, Look, WARN, branch, count, paint};
 use crate::output::Answer;
 use crate::progress::during;
@@ -15,17 +18,26 @@ use crate::progress::during;
 /// The policy in force.
 #[derive(Debug, Serialize)]
 pub struct Shown {
-    pub policy: Policy,
+    /// Counts the times that one was applied; 0 for the built-in defaults.
+    version: u64,
+    /// As a file that can be applied again.
+    document: Value,
+    #[serde(skip)]
+    policy: Policy,
     /// What of it has no effect, and which line it needs.
-    pub notes: Vec<String>,
+    notes: Vec<String>,
 }
 
 /// Reads and answers.
 pub async fn run(on: &On) -> anyhow::Result<()> {
     let stack = on.stack().await?;
     let policy = during("reading the policy", policies::current(&stack.table)).await?;
-    let notes = policy.notes(on.output.look.now);
-    on.output.give(&Shown { policy, notes })
+    on.output.give(&shown(policy, on.output.look.now))
+}
+
+fn shown(policy: Policy, now: Timestamp) -> Shown {
+    let notes = policy.notes(now);
+    Shown { version: policy.version, document: document(&policy), policy, notes }
 }
 
 impl Answer for Shown {
@@ -145,14 +157,9 @@ mod tests {
     use super::*;
     use crate::look::tests::{look, plain};
 
-    fn shown(policy: Policy) -> Shown {
-        let notes = policy.notes(look().now);
-        Shown { policy, notes }
-    }
-
     #[test]
     fn the_default_policy_is_shown_whole() {
-        let shown = shown(Policy::default());
+        let shown = shown(Policy::default(), look().now);
         insta::assert_snapshot!(plain(&shown.text(&look())));
         insta::assert_json_snapshot!(shown);
     }
@@ -168,6 +175,6 @@ mod tests {
             "semesters": [{"name": "spring", "starts": "2027-01-18"}], "semester_prep_window": "summer",
         }}))
         .unwrap();
-        insta::assert_snapshot!(plain(&shown(Policy { version: 4, ..policy }).text(&look())));
+        insta::assert_snapshot!(plain(&shown(Policy { version: 4, ..policy }, look().now).text(&look())));
     }
 }

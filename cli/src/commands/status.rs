@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use prism_aws::{journal, ledger, policies};
-use prism_domain::decision::Decision;
+use prism_domain::decision::{Decision, DecisionKind};
 use prism_domain::duration::{after, before};
 use prism_domain::ledger::{BudgetSource, Ledger, Period, periods};
 use prism_domain::policy::Policy;
@@ -88,7 +88,7 @@ fn completion(all: &Everything, now: Timestamp) -> Option<Timestamp> {
 }
 
 fn activity(bases: &Bases, decisions: &[Decision], now: Timestamp) -> Vec<Activity> {
-    let mut told: Vec<Activity> = decisions.iter().map(Activity::of_decision).collect();
+    let mut told: Vec<Activity> = decisions.iter().filter(|d| d.kind != DecisionKind::Reserve).map(Activity::of_decision).collect();
     told.extend(bases.values().flat_map(|base| &base.updates).map(Activity::of_update));
     let since = before(now, RECENT);
     told.retain(|activity| activity.at >= since);

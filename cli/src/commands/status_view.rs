@@ -156,7 +156,8 @@ impl TemplateRow {
                 self.name.to_string()
             };
             let never = if target.condition == Condition::NeverBuilt {
-                format!(": prism templates auto-ami build {}", self.name)
+                let one = if self.targets.len() > 1 { format!(" --architecture {}", target.architecture) } else { String::new() };
+                format!(": prism templates auto-ami build {}{one}", self.name)
             } else {
                 String::new()
             };

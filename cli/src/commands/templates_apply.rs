@@ -17,7 +17,7 @@ pub async fn run(on: &On, args: &Apply) -> anyhow::Result<()> {
     let (given, mut faults) = read(&args.paths);
     let stack = on.stack().await;
     let stored = match &stack {
-        Ok(stack) => templates::all(&stack.table).await.map_err(anyhow::Error::from),
+        Ok(stack) => during("reading templates", templates::all(&stack.table)).await.map_err(anyhow::Error::from),
         Err(_) => Ok(Vec::new()),
     };
     // Faults of the files are worth telling even where there is no stack to ask.

@@ -296,7 +296,7 @@ fn an_image_whose_base_moved_is_behind_until_a_build_of_it_is_queued() {
     };
     assert_eq!(
         line(&known),
-        "⚠ Pending security update (high): ubuntu-22.04 moved 26 hours ago, and no build is queued yet"
+        "⚠ Pending security update (high): ubuntu-22.04 moved 1 day 2 hours ago, and no build is queued yet"
     );
     let waiting = builds().remove(2);
     let queued = Known { held: Some(held(&waiting)), builds: vec![waiting], ..known.clone() };

@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use prism_aws::error::Result;
 use prism_aws::queue::builder_price;
 use prism_aws::table::Write;
-use prism_aws::{builds, claims, journal, ledger, notices};
+use prism_aws::workflow::Standing;
+use prism_aws::{builds, claims, clearings, journal, ledger, notices};
 use prism_domain::build::{Build, Channel, Ending, EndingKind, ImageResult};
 use prism_domain::claim::Claim;
 use prism_domain::decision::{Decision, DecisionKind};
 use prism_domain::estimate;
-use prism_domain::ledger::{Reservation, ReservationState, release, settle};
+use prism_domain::ledger::{Reservation, ReservationState, release, settle, settle_late};
 use prism_domain::money::MicroDollars;
 use prism_domain::notice;
 use prism_domain::problem::printable;
@@ -39,11 +40,12 @@ impl Verdict {
         }
     }
 
-    /// What the status of an execution says.
-    pub fn of_status(status: &str) -> Self {
-        match status {
-            "ABORTED" => Self::Stopped("its execution was stopped".to_owned()),
-            "TIMED_OUT" => Self::Failed("its execution timed out".to_owned()),
+    /// What an execution that is over says, and the status that an event tells of it.
+    pub fn of_standing(standing: Standing, status: &str) -> Self {
+        match (standing, status) {
+            (Standing::Stopped, _) => Self::Stopped("its execution was stopped".to_owned()),
+            (Standing::Gone, _) => Self::Failed("its execution is gone".to_owned()),
+            (_, "TIMED_OUT") => Self::Failed("its execution timed out".to_owned()),
             _ => Self::Failed("its execution failed".to_owned()),
         }
     }
@@ -89,6 +91,10 @@ pub fn close(
     if claim.held.as_ref().is_some_and(|held| held.queued.build == build.id) {
         writes.push(claims::write(&Claim { held: None, ..claim.clone() })?);
     }
+    // What nobody will use is removed once it is written that nobody will.
+    if closed.frozen.is_some() && closed.published_at.is_none() {
+        writes.push(clearings::leave(&closed, now)?);
+    }
     writes.push(journal::write(&build.id.target.template, &decision(&closed, now))?);
     if let Some(notice) = notice_of(&closed, published, now) {
         writes.push(notices::leave(&notice)?);
@@ -116,6 +122,21 @@ fn settled(build: &Build, now: Timestamp) -> Result<Option<(Reservation, Vec<Wri
     };
     let Some(adjustments) = adjustments else { return Ok(None) };
     Ok(Some((Reservation { state, ..reservation.clone() }, ledger::close(&adjustments)?)))
+}
+
+/// The writes that book what an ended build cost after all, though its money was given back: Image Builder had
+/// been asked to start just before, and started.
+///
+/// # Errors
+///
+/// If the builder's price is not known, or a write cannot be built.
+pub fn book_late(build: &Build, now: Timestamp) -> Result<Vec<Write>> {
+    let (Some(reservation), Some(amount)) = (&build.reservation, cost(build, now)?) else { return Ok(Vec::new()) };
+    let Some(adjustments) = settle_late(reservation, amount) else { return Ok(Vec::new()) };
+    let settled = Reservation { state: ReservationState::Settled { amount }, ..reservation.clone() };
+    let mut writes = ledger::book(&adjustments)?;
+    writes.push(builds::write(&Build { reservation: Some(settled), ..build.clone() })?);
+    Ok(writes)
 }
 
 /// What the build cost, if Image Builder has started: the builder's time, and the storage of what stays.

@@ -1,5 +1,5 @@
-//! close-build: ends a build. Cancels what still runs, removes what nobody will use, settles or releases
-//! the money, frees the claim and leaves the notice, and lets the next one begin.
+//! close-build: ends a build. Cancels what still runs, settles or releases the money, frees the claim and leaves
+//! the notice; then removes what nobody will use, and lets the next one begin.
 //!
 //! It is the last state of `build-image`; the status change of an execution that was stopped or timed out
 //! brings it too, and, should that be lost, reconcile-builds.
@@ -14,12 +14,12 @@ use prism_aws::image_builder::ImageBuilder;
 use prism_aws::requests::{self, RequestRecord};
 use prism_aws::runtime::{Function, about};
 use prism_aws::table::{Applied, Table, back_off};
-use prism_aws::workflow::{Standing, Workflow};
-use prism_aws::{builds, claims, clock, fault, inventory, settings};
+use prism_aws::workflow::{Standing, Started, Workflow};
+use prism_aws::{base_images, builds, claims, clock, fault, inventory, settings};
 use prism_domain::build::{Build, EndingKind};
 use prism_domain::claim::Claim;
 use prism_domain::id::{RequestId, Target};
-use prism_ec2::Images;
+use prism_domain::request::RequestInput;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -28,13 +28,16 @@ use ending::Verdict;
 /// How often a build is closed again when others write the same items.
 const TRIES: u32 = 8;
 
+/// How many moves of a base image are looked at for those that came while its build ran.
+const MOVES: usize = 5;
+
 /// The function.
 #[derive(Debug)]
 pub struct CloseBuild {
     table: Table,
+    config: SdkConfig,
     workflow: Workflow,
     image_builder: ImageBuilder,
-    images: Images,
     functions: Functions,
     schedule_builds: String,
 }
@@ -101,7 +104,7 @@ impl Function for CloseBuild {
             table: Table::new(config, settings::required("TABLE_NAME")?),
             workflow: Workflow::new(config, settings::required("STATE_MACHINE_ARN")?),
             image_builder: ImageBuilder::new(config),
-            images: Images::new(config),
+            config: config.clone(),
             functions: Functions::new(config),
             schedule_builds: settings::required("SCHEDULE_BUILDS_FUNCTION")?,
         })
@@ -112,10 +115,11 @@ impl Function for CloseBuild {
             Input::State(state) => (state.execution, Verdict::of_state(state.stopped, state.failure)),
             Input::StatusChange { detail } => {
                 // The event says what may be; the execution says what is.
-                if self.workflow.standing(&detail.execution_arn).await? == Standing::Running {
+                let standing = self.workflow.standing(&detail.execution_arn).await?;
+                if standing == Standing::Running {
                     return Ok(Output { ending: EndingKind::Stopped, message: "the execution still runs".to_owned() });
                 }
-                (detail.execution_arn, Verdict::of_status(&detail.status))
+                (detail.execution_arn, Verdict::of_standing(standing, &detail.status))
             }
         };
         let request = requests::of_execution(&execution)?;
@@ -129,7 +133,14 @@ impl Function for CloseBuild {
             return Ok(Output { ending: EndingKind::Stopped, message });
         }
         let build = self.close(&record, &verdict).await?;
+        self.clear(&build.id).await?;
+        fault::point("close-build.cleared");
+        if build.published_at.is_some() {
+            self.collect(&build).await?;
+            self.follow_base_image(&build).await?;
+        }
         self.begin_next(&record).await?;
+        self.functions.poke(&self.schedule_builds, &json!({})).await?;
         let Some(ending) = build.ending else { return Err(Error::lost_race(format!("closing build {}", build.id))) };
         tracing::info!(ending = ?ending.kind, "closed: {}", ending.message);
         Ok(Output { ending: ending.kind, message: ending.message })
@@ -144,12 +155,13 @@ impl CloseBuild {
             if build.ending.is_some() {
                 return Ok(build);
             }
-            let now = clock::now();
-            self.clear(&mut build).await?;
-            fault::point("close-build.cleared");
+            if build.outcome.is_none() {
+                self.end(&mut build).await?;
+            }
+            fault::point("close-build.ended");
             let claim = claims::of(&self.table, &build.id.target).await?;
             let published = inventory::channel(&self.table, &build.id.target).await?;
-            let (closed, writes) = ending::close(&build, &claim, published.as_ref(), verdict, now)?;
+            let (closed, writes) = ending::close(&build, &claim, published.as_ref(), verdict, clock::now())?;
             match self.table.transact(&format!("closing build {}", build.id), writes).await? {
                 Applied::Written => {
                     fault::point("close-build.closed");
@@ -161,24 +173,50 @@ impl CloseBuild {
         Err(Error::lost_race(format!("closing build {}", record.build)))
     }
 
-    /// Starts what was waiting for this build to end, and has the queue looked at.
+    /// Starts what was waiting for this build to end. It stays on the claim until a build takes it along, so that
+    /// it is neither lost nor built twice.
     async fn begin_next(&self, record: &RequestRecord) -> Result<()> {
         let target = &record.build.target;
         let claim = claims::of(&self.table, target).await?;
-        if let Some(next) = claim.next.clone().filter(|_| claim.held.is_none()) {
-            self.workflow.start(&next_id(target, claim.counter)?, &next).await?;
-            fault::point("close-build.next-started");
+        let Some(next) = claim.next.clone().filter(|_| claim.held.is_none()) else { return Ok(()) };
+        let started = self.workflow.start(&next_id(target, claim.counter)?, &next).await?;
+        fault::point("close-build.next-started");
+        if started == Started::Before {
+            // It has ended, and no build took it along: it can't be built, and its execution says why.
+            tracing::warn!(%target, "what was to follow is given up");
             self.forget_next(target, &claim).await?;
+            fault::point("close-build.next-forgotten");
         }
-        self.functions.poke(&self.schedule_builds, &json!({})).await
+        Ok(())
     }
 
-    /// Takes what was started off the claim, unless the claim has changed: then it is started again under
-    /// the same name, which does nothing, or was taken off by somebody else.
+    /// Starts what the base image's moves ask for that came while the build ran: whoever responded to them may
+    /// have found no image yet that stood on it. Where somebody did, this is the same request.
+    async fn follow_base_image(&self, build: &Build) -> Result<()> {
+        let Some(frozen) = &build.frozen else { return Ok(()) };
+        let target = &build.id.target;
+        let region = settings::parsed("AWS_REGION")?;
+        let Some(tracked) = base_images::current(&self.table, &frozen.base, target.architecture, &region).await? else {
+            return Ok(());
+        };
+        if tracked.current.image_id == frozen.base_image_id {
+            return Ok(());
+        }
+        let moves = base_images::newest_updates(&self.table, &frozen.base, target.architecture, MOVES).await?;
+        let since = moves.iter().map(|record| &record.update).take_while(|update| update.image_id != frozen.base_image_id);
+        for update in since {
+            let input = RequestInput::for_updates(target, vec![update.id.clone()]);
+            self.workflow.start(&requests::of_update(&update.id, target)?, &input).await?;
+            fault::point("close-build.update-followed");
+        }
+        Ok(())
+    }
+
+    /// Takes what was started off the claim, unless the claim has changed.
     async fn forget_next(&self, target: &Target, started: &Claim) -> Result<()> {
         for attempt in 0..TRIES {
             let claim = claims::of(&self.table, target).await?;
-            if claim.next != started.next {
+            if claim.next != started.next || claim.held.is_some() {
                 return Ok(());
             }
             let write = claims::write(&Claim { next: None, ..claim })?;

@@ -7,7 +7,7 @@ use prism_aws::image_builder::{ImageBuilder, ImageState};
 use prism_aws::runtime::{Function, about};
 use prism_aws::table::Table;
 use prism_aws::workflow::Workflow;
-use prism_aws::{builds, claims, clock, fault, settings};
+use prism_aws::{builds, claims, clearings, clock, fault, settings};
 use prism_domain::build::{Build, ImageOutcome, ImageResult, ImageRun};
 use prism_domain::id::BuildId;
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,13 @@ impl FinishImage {
         let run = ImageRun { arn: arn.to_owned(), started_at: look.created_at.unwrap_or(now) };
         let outcome = ImageOutcome { result, ended_at: at.unwrap_or(now).min(now), arn: arn.to_owned() };
         let build = builds::change(&self.table, &id, |build| record(build, &run, &outcome)).await?;
+        if build.ending.is_some() {
+            if build.published_at.is_none() {
+                // It ended without this image, which nobody will use.
+                clearings::reopen(&self.table, &build, now).await?;
+            }
+            return Ok(None);
+        }
         fault::point("finish-image.recorded");
         let claim = claims::of(&self.table, &id.target).await?;
         let token = claim.held.filter(|held| held.queued.build == id).and_then(|held| held.image_token);
@@ -79,10 +86,10 @@ impl FinishImage {
     }
 }
 
-/// The build with the outcome, unless it has one, or this is another image than its own.
+/// The build with the outcome, unless it has one, has ended, or this is another image than its own.
 fn record(build: Build, run: &ImageRun, outcome: &ImageOutcome) -> Option<Build> {
     let another = build.run.as_ref().is_some_and(|own| own.arn != run.arn);
-    if build.outcome.is_some() || another {
+    if build.outcome.is_some() || build.ending.is_some() || another {
         return None;
     }
     // The event may be faster than the answer to the call that started the image.

@@ -44,6 +44,7 @@ impl Notify {
         fault::point("notify.published");
         // Lost: DynamoDB has removed it as too old, and there is nothing to mark.
         let _: Applied = notices::mark_sent(&self.table, &record.notice, clock::now()).await?;
+        fault::point("notify.marked");
         tracing::info!(notice_id = record.notice.id, "sent");
         Ok(())
     }

@@ -17,10 +17,11 @@ use prism_domain::catalogue;
 use prism_domain::deadline::deadline;
 use prism_domain::id::{BuildId, RequestId, Target, TemplateName};
 use prism_domain::problem::{Problem, Problems, printable};
-use prism_domain::request::{RequestInput, compile_request};
+use prism_domain::policy::Policy;
+use prism_domain::request::{CompilationRequest, RequestInput, compile_request};
 use prism_templates::ResolvedTemplate;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use meeting::Planning;
 
@@ -78,7 +79,6 @@ impl Function for PlanBuild {
         let wish = self.read(&input.wish).await?;
         let resolved = templates::resolved(&self.table, &wish.template).await?;
         let target = self.start_siblings(&input.request, &wish, &resolved).await?;
-        fault::point("plan-build.siblings-started");
         let base = catalogue::find(&resolved.base).filter(|base| base.parameters.contains_key(&target.architecture));
         if base.is_none() {
             return Err(Error::InvalidRequest(format!(
@@ -91,7 +91,7 @@ impl Function for PlanBuild {
         }
         for attempt in 0..TRIES {
             let planning = self.planning(&input, &wish, &resolved, &target, now).await?;
-            if let Some(record) = planning.apply(&self.table, &self.workflow).await? {
+            if let Some(record) = planning.apply(&self.table).await? {
                 return self.answer(record, now).await;
             }
             back_off(attempt).await;
@@ -147,6 +147,7 @@ impl PlanBuild {
         for architecture in architectures {
             let sibling = RequestInput { architectures: vec![architecture], ..wish.clone() };
             self.workflow.start(&sibling_id(request, architecture)?, &sibling).await?;
+            fault::point("plan-build.sibling-started");
         }
         Ok(Target { template: wish.template.clone(), architecture: first })
     }
@@ -161,13 +162,14 @@ impl PlanBuild {
         now: Timestamp,
     ) -> Result<Planning> {
         let policy = policies::current(&self.table).await?;
-        let mut updates = Vec::new();
-        for id in wish.cause.iter().flat_map(|cause| &cause.updates) {
-            updates.push(base_images::known_update(&self.table, id).await?);
-        }
-        let mut request = compile_request(wish, target, &updates, |level, from| deadline(level, &policy, from), now);
-        request.max_cost = request.max_cost.or(request.level.and_then(|level| policy.max_cost(level)));
+        let mut request = self.compile(wish, target, &policy, now).await?;
         let claim = claims::of(&self.table, target).await?;
+        // What waited for the build before to end is taken along by whichever comes next.
+        if let Some(next) = claim.next.as_ref().filter(|_| claim.held.is_none()) {
+            let next = self.compile(next, target, &policy, now).await?;
+            request.urgency = request.urgency.max(next.urgency);
+            request = request.absorbing(&next);
+        }
         let holder = match &claim.held {
             Some(held) => Some(builds::get(&self.table, &held.queued.build).await?),
             None => None,
@@ -196,9 +198,31 @@ impl PlanBuild {
         })
     }
 
-    /// What the state machine does next for a request that is planned.
+    /// The request with what the updates that it names and the policy say of it.
+    async fn compile(
+        &self,
+        wish: &RequestInput,
+        target: &Target,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<CompilationRequest> {
+        let mut updates = Vec::new();
+        for id in wish.cause.iter().flat_map(|cause| &cause.updates) {
+            updates.push(base_images::known_update(&self.table, id).await?);
+        }
+        let mut request = compile_request(wish, target, &updates, |level, from| deadline(level, policy, from), now);
+        request.max_cost = request.max_cost.or(request.level.and_then(|level| policy.max_cost(level)));
+        Ok(request)
+    }
+
+    /// What the state machine does next for a request that is planned. Wakes whom it concerns: again, if the try
+    /// that planned it died before.
     async fn answer(&self, record: RequestRecord, now: Timestamp) -> Result<Output> {
         about(&record.build);
+        if let Some(token) = &record.wake {
+            self.workflow.succeed(token, &json!({})).await?;
+            fault::point("plan-build.woken");
+        }
         let target = record.build.target.to_string();
         if !record.own {
             let message = format!("build {} answers this request", record.build);

@@ -5,7 +5,6 @@ use prism_aws::error::Result;
 use prism_aws::queue::Expectation;
 use prism_aws::requests::RequestRecord;
 use prism_aws::table::{Applied, Table, Write};
-use prism_aws::workflow::Workflow;
 use prism_aws::{builds, claims, fault, journal, notices, requests};
 use prism_domain::build::{Build, Ending, EndingKind};
 use prism_domain::claim::{Claim, Held, Meeting, Stage, meet, merge_next};
@@ -51,38 +50,24 @@ impl Planning {
     /// # Errors
     ///
     /// If AWS fails.
-    pub async fn apply(self, table: &Table, workflow: &Workflow) -> Result<Option<RequestRecord>> {
+    pub async fn apply(self, table: &Table) -> Result<Option<RequestRecord>> {
         let meeting = meet(self.claim.held.as_ref(), &self.request, self.covered);
-        let displaced =
-            self.claim.held.as_ref().and_then(|held| held.parked.as_ref()).map(|parked| parked.token.clone());
-        let (record, writes, wake) = match (meeting, &self.holder) {
-            (Meeting::Claim, _) | (_, None) => {
-                let (record, writes) = self.claimed(self.request.clone(), None)?;
-                (record, writes, None)
-            }
+        let (record, mut writes) = match (meeting, &self.holder) {
+            (Meeting::Claim, _) | (_, None) => self.claimed(self.request.clone(), None)?,
             (Meeting::TakeOver, Some(loser)) => {
                 let (record, mut writes) = self.claimed(self.request.clone().absorbing(&loser.request), Some(loser))?;
                 writes.push(builds::write(&self.superseded(loser, &record.build))?);
-                (record, writes, displaced)
+                (record, writes)
             }
-            (Meeting::Join, Some(holder)) => {
-                let (record, writes) = self.joined(holder)?;
-                // A build that waited for approval may go on now.
-                (record, writes, displaced.filter(|_| self.request.approved && !holder.request.approved))
-            }
-            (Meeting::Follow, Some(holder)) => {
-                let (record, writes) = self.deferred(holder)?;
-                (record, writes, None)
-            }
+            (Meeting::Join, Some(holder)) => self.joined(holder)?,
+            (Meeting::Follow, Some(holder)) => self.deferred(holder)?,
         };
+        writes.push(requests::insert(&record)?);
         match table.transact(&format!("planning request {}", self.id), writes).await? {
             Applied::Lost(_) => return Ok(None),
             Applied::Written => {}
         }
         fault::point("plan-build.planned");
-        if let Some(token) = wake {
-            workflow.succeed(&token, &json!({})).await?;
-        }
         Ok(Some(record))
     }
 
@@ -92,8 +77,14 @@ impl Planning {
             execution: self.execution.clone(),
             build: build.clone(),
             own,
+            wake: None,
             at: self.now,
         }
+    }
+
+    /// The task token of the execution that waits with the claim.
+    fn parked(&self) -> Option<String> {
+        Some(self.claim.held.as_ref()?.parked.as_ref()?.token.clone())
     }
 
     fn decision(&self, kind: DecisionKind, build: &BuildId, reasons: Vec<String>) -> Result<Write> {
@@ -147,8 +138,9 @@ impl Planning {
             reasons.push(format!("it is more urgent than {}, whose place it takes", loser.id));
         }
         let kind = if loser.is_some() { DecisionKind::Supersede } else { DecisionKind::Build };
-        let record = self.record(&id, true);
-        let mut writes = vec![requests::insert(&record)?, builds::write(&build)?, self.decision(kind, &id, reasons)?];
+        // Who lost its place ends at once.
+        let record = RequestRecord { wake: self.parked(), ..self.record(&id, true) };
+        let mut writes = vec![builds::write(&build)?, self.decision(kind, &id, reasons)?];
         // The notice of an update has named this build's slot already.
         if build.request.base_image_updates.is_empty() && slot.at > self.now {
             let notice = notice::build_scheduled(&build, &slot, self.expected.cost, &self.policy.zone, self.now);
@@ -163,7 +155,7 @@ impl Planning {
             parked: None,
             image_token: None,
         };
-        writes.push(claims::write(&Claim { counter: number, held: Some(held), ..self.claim.clone() })?);
+        writes.push(claims::write(&Claim { counter: number, held: Some(held), next: None, ..self.claim.clone() })?);
         Ok((record, writes))
     }
 
@@ -177,13 +169,14 @@ impl Planning {
         let mut joined = holder.joined.clone();
         joined.push(self.id.clone());
         let request = holder.request.clone().absorbing(&self.request);
-        let record = self.record(&holder.id, false);
+        // A build that waited for approval may go on now.
+        let wake = self.parked().filter(|_| self.request.approved && !holder.request.approved);
+        let record = RequestRecord { wake, ..self.record(&holder.id, false) };
         let reason = match self.request.trigger {
             BuildTrigger::Manual if !holder.request.approved => "a person approves the build that waits",
             _ => "a build of the same template is on its way that covers it",
         };
         let mut writes = vec![
-            requests::insert(&record)?,
             builds::write(&Build { joined, request, ..holder.clone() })?,
             self.decision(DecisionKind::Join, &holder.id, vec![reason.to_owned()])?,
         ];
@@ -198,12 +191,13 @@ impl Planning {
     /// The request is remembered for when the build that runs has ended.
     fn deferred(&self, holder: &Build) -> Result<(RequestRecord, Vec<Write>)> {
         let mut wish = self.wish.clone();
-        wish.cause.get_or_insert_default().after = Some(holder.id.clone());
+        let cause = wish.cause.get_or_insert_default();
+        cause.after = Some(holder.id.clone());
+        cause.approved |= self.request.approved;
         let next = merge_next(self.claim.next.clone(), wish);
         let record = self.record(&holder.id, false);
         let reason = format!("{} runs with an older base image or content; the next build follows it", holder.id);
         let writes = vec![
-            requests::insert(&record)?,
             claims::write(&Claim { next: Some(next), ..self.claim.clone() })?,
             self.decision(DecisionKind::Defer, &holder.id, vec![reason])?,
         ];

@@ -56,20 +56,25 @@ impl Function for PublishImage {
 
     async fn handle(&self, input: Input) -> Result<Output> {
         about(&input.build_id);
-        let channel = self.move_channel(&input.build_id).await?;
-        fault::point("publish-image.channel-moved");
-        let target = &input.build_id.target;
-        for (region, ami) in &channel.amis {
-            self.point_parameter(target, region, ami, &channel.build).await?;
-        }
-        fault::point("publish-image.parameters-pointed");
-        if channel.verified_version != channel.version {
-            // Lost, it has moved on meanwhile, and whoever moved it brings the parameters in line.
+        for attempt in 0..LOOKS {
+            let channel = self.move_channel(&input.build_id).await?;
+            fault::point("publish-image.channel-moved");
+            let target = &input.build_id.target;
+            for (region, ami) in &channel.amis {
+                self.point_parameter(target, region, ami, &channel.build).await?;
+            }
+            fault::point("publish-image.parameters-pointed");
             let verified = inventory::verified(target, &channel)?;
-            let _: Applied = self.table.transact("marking the parameters as right", vec![verified]).await?;
+            match self.table.transact("marking the parameters as right", vec![verified]).await? {
+                Applied::Written => {
+                    tracing::info!(published = %channel.build, "published");
+                    return Ok(Output { build_id: channel.build, amis: channel.amis });
+                }
+                // It has moved on meanwhile, and this may have pointed a parameter back.
+                Applied::Lost(_) => back_off(attempt).await,
+            }
         }
-        tracing::info!(published = %channel.build, "published");
-        Ok(Output { build_id: channel.build, amis: channel.amis })
+        Err(Error::lost_race(format!("publishing build {}", input.build_id)))
     }
 }
 

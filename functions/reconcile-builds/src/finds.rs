@@ -1,17 +1,19 @@
 //! What is looked at, and to whom it is handed. One look that fails does not keep the others from being
 //! made.
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use prism_aws::error::Result;
 use prism_aws::image_builder::ImageState;
 use prism_aws::stream::StreamEvent;
 use prism_aws::workflow::Standing;
-use prism_aws::{base_images, builds, claims, clock, inventory, keys, notices, parameters, templates};
+use prism_aws::{base_images, builds, claims, clearings, clock, inventory, keys, notices, parameters, templates};
+use prism_domain::architecture::Architecture;
 use prism_domain::build::Channel;
 use prism_domain::catalogue;
 use prism_domain::claim::{Held, Stage};
 use prism_domain::duration::before;
-use prism_domain::id::Target;
+use prism_domain::id::{BaseImageName, Target};
 use prism_domain::zone::Zone;
 use serde_json::json;
 
@@ -39,7 +41,12 @@ impl ReconcileBuilds {
     }
 
     async fn held(&self, held: &Held, output: &mut Output) -> Result<()> {
-        if self.workflow.standing(&held.execution).await? != Standing::Running {
+        let standing = self.workflow.standing(&held.execution).await?;
+        // Step Functions may not know yet of one that has just begun.
+        if standing == Standing::Gone && !is_late(held.queued.queued_at, clock::now()) {
+            return Ok(());
+        }
+        if standing != Standing::Running {
             output.unclosed += 1;
             return self.close(&held.execution).await;
         }
@@ -59,6 +66,18 @@ impl ReconcileBuilds {
         if ended && build.published_at.is_none() {
             output.untold += 1;
             self.functions.poke(&self.menders.finish_image, &json!({ "resources": [run.arn] })).await?;
+        }
+        Ok(())
+    }
+
+    /// Ended builds that may have left something behind.
+    pub(crate) async fn clearings(&self, output: &mut Output) -> Result<()> {
+        let now = clock::now();
+        for record in clearings::all_open(&self.table).await? {
+            if is_late(record.since, now) {
+                output.uncleared += 1;
+                count(self.close(&record.execution).await, output);
+            }
         }
         Ok(())
     }
@@ -102,34 +121,50 @@ impl ReconcileBuilds {
     }
 
     /// Notices of the last days that were not sent.
-    pub(crate) async fn notices(&self, output: &mut Output) -> Result<()> {
+    pub(crate) async fn notices(&self, output: &mut Output) {
         let now = clock::now();
         for days in 0..3 {
             let day = Zone::utc().date(before(now, SignedDuration::from_hours(24 * days)));
-            for record in notices::of_day(&self.table, day).await? {
-                let notice = &record.notice;
-                if record.sent_at.is_none() && is_late(notice.created_at, now) {
-                    let event = StreamEvent::naming(&keys::notice(notice.created_at, &notice.id));
-                    output.unsent += 1;
-                    count(self.functions.poke(&self.menders.notify, &event).await, output);
-                }
+            let looked = self.notices_of(day, now, output).await;
+            count(looked, output);
+        }
+    }
+
+    async fn notices_of(&self, day: Date, now: Timestamp, output: &mut Output) -> Result<()> {
+        for record in notices::of_day(&self.table, day).await? {
+            let notice = &record.notice;
+            if record.sent_at.is_none() && is_late(notice.created_at, now) {
+                let event = StreamEvent::naming(&keys::notice(notice.created_at, &notice.id));
+                output.unsent += 1;
+                count(self.functions.poke(&self.menders.notify, &event).await, output);
             }
         }
         Ok(())
     }
 
     /// The last moves of every base image that were not responded to.
-    pub(crate) async fn updates(&self, output: &mut Output) -> Result<()> {
+    pub(crate) async fn updates(&self, output: &mut Output) {
         let now = clock::now();
         for base in catalogue::all() {
             for architecture in base.parameters.keys() {
-                for record in base_images::newest_updates(&self.table, &base.name, *architecture, MOVES).await? {
-                    if record.responded_at.is_none() && is_late(record.update.updated_at, now) {
-                        let event = StreamEvent::naming(&keys::update(&record.update.id));
-                        output.unanswered += 1;
-                        count(self.functions.poke(&self.menders.respond_to_update, &event).await, output);
-                    }
-                }
+                let looked = self.updates_of(&base.name, *architecture, now, output).await;
+                count(looked, output);
+            }
+        }
+    }
+
+    async fn updates_of(
+        &self,
+        base: &BaseImageName,
+        architecture: Architecture,
+        now: Timestamp,
+        output: &mut Output,
+    ) -> Result<()> {
+        for record in base_images::newest_updates(&self.table, base, architecture, MOVES).await? {
+            if record.responded_at.is_none() && is_late(record.update.updated_at, now) {
+                let event = StreamEvent::naming(&keys::update(&record.update.id));
+                output.unanswered += 1;
+                count(self.functions.poke(&self.menders.respond_to_update, &event).await, output);
             }
         }
         Ok(())
@@ -140,7 +175,8 @@ fn is_late(at: Timestamp, now: Timestamp) -> bool {
     at < before(now, ON_ITS_WAY)
 }
 
-fn count(looked: Result<()>, output: &mut Output) {
+/// One look that fails does not keep the others from being made.
+pub(crate) fn count(looked: Result<()>, output: &mut Output) {
     if let Err(error) = looked {
         tracing::error!(error.name = error.name(), "a look failed: {error}");
         output.failed += 1;

@@ -18,6 +18,8 @@ use prism_aws::workflow::Workflow;
 use serde::Serialize;
 use serde_json::Value;
 
+use finds::count;
+
 /// The function.
 #[derive(Debug)]
 pub struct ReconcileBuilds {
@@ -45,6 +47,8 @@ struct Menders {
 pub struct Output {
     /// Builds whose execution has ended without closing them.
     unclosed: usize,
+    /// Ended builds that may have left something behind.
+    uncleared: usize,
     /// Images that ended without anybody being told.
     untold: usize,
     /// Channels whose parameters are not right.
@@ -82,10 +86,14 @@ impl Function for ReconcileBuilds {
 
     async fn handle(&self, _hint: Value) -> Result<Output> {
         let mut output = Output::default();
-        self.claims(&mut output).await?;
-        self.channels(&mut output).await?;
-        self.notices(&mut output).await?;
-        self.updates(&mut output).await?;
+        let looked = self.claims(&mut output).await;
+        count(looked, &mut output);
+        let looked = self.clearings(&mut output).await;
+        count(looked, &mut output);
+        let looked = self.channels(&mut output).await;
+        count(looked, &mut output);
+        self.notices(&mut output).await;
+        self.updates(&mut output).await;
         tracing::info!(?output, "reconciled");
         Ok(output)
     }

@@ -99,6 +99,11 @@ impl ReserveBudget {
     /// What the build is made of from now on, or why it can't be made now.
     async fn freeze(&self, build: &Build, policy: &Policy, now: Timestamp) -> Result<Result<Frozen, TurnAnswer>> {
         let target = &build.id.target;
+        // Whoever asked or approved by hand has meant it.
+        let record = templates::find(&self.table, &target.template).await?.filter(|_| !build.request.approved);
+        if let Some(reason) = record.and_then(|record| record.disabled) {
+            return Ok(Err(TurnAnswer::stop(format!("stops, since its template is disabled: {reason}"))));
+        }
         let resolved = match templates::resolved(&self.table, &target.template).await {
             Ok(resolved) => resolved,
             Err(Error::InvalidRequest(reason)) => {

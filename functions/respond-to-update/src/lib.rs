@@ -10,10 +10,10 @@ use prism_aws::runtime::Function;
 use prism_aws::stream::{BatchResponse, Change, StreamEvent};
 use prism_aws::table::{Applied, Table};
 use prism_aws::workflow::Workflow;
-use prism_aws::{clock, fault, journal, notices, policies, settings, templates};
+use prism_aws::{clock, fault, journal, notices, policies, requests, settings, templates};
 use prism_domain::deadline::deadline;
 use prism_domain::decision::{Decision, DecisionKind};
-use prism_domain::id::{RequestId, Target};
+use prism_domain::id::Target;
 use prism_domain::notice;
 use prism_domain::policy::Policy;
 use prism_domain::request::{RequestInput, compile_request};
@@ -68,7 +68,7 @@ impl RespondToUpdate {
         fault::point("respond-to-update.announced");
         for (target, _) in &plans {
             let input = RequestInput::for_updates(target, vec![update.id.clone()]);
-            self.workflow.start(&request_id(update, target)?, &input).await?;
+            self.workflow.start(&requests::of_update(&update.id, target)?, &input).await?;
             fault::point("respond-to-update.started");
         }
         base_images::mark_responded(&self.table, &update.id, now).await?;
@@ -140,10 +140,4 @@ impl RespondToUpdate {
         let _: Applied = self.table.transact(&format!("announcing update {}", record.update.id), writes).await?;
         Ok(())
     }
-}
-
-/// The same for the same update and target, so that a second try starts none twice.
-fn request_id(update: &BaseImageUpdate, target: &Target) -> Result<RequestId> {
-    let id = format!("update-{}-{target}", prism_domain::hash::short(&update.id.to_string()));
-    id.parse().map_err(|error| Error::malformed("a request id", error))
 }

@@ -45,6 +45,7 @@ impl Function for ScheduleBuilds {
         let policy = policies::current(&self.table).await?;
         let queue = Queue::read(&self.table, &policy, now).await?;
         let mut woken = 0;
+        let mut failed = None;
         for (build, turn) in queue.turns(&policy, now) {
             if matches!(turn, Turn::Wait { .. }) {
                 continue;
@@ -54,10 +55,21 @@ impl Function for ScheduleBuilds {
             // One that is not parked is on its way to the gate by itself.
             if let Some(parked) = held.and_then(|held| held.parked.as_ref()) {
                 // The gate decides again: what wakes a build is no more than a hint.
-                self.workflow.succeed(&parked.token, &serde_json::json!({})).await?;
-                tracing::info!(build_id = %build, "woken");
-                woken += 1;
+                match self.workflow.succeed(&parked.token, &serde_json::json!({})).await {
+                    Ok(()) => {
+                        tracing::info!(build_id = %build, "woken");
+                        woken += 1;
+                    }
+                    // One that can't be woken does not keep the others asleep.
+                    Err(error) => {
+                        tracing::error!(build_id = %build, error.name = error.name(), "not woken: {error}");
+                        failed = Some(error);
+                    }
+                }
             }
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         Ok(Output { waiting: queue.waiting.len(), woken })
     }

@@ -7,7 +7,7 @@ use prism_aws::image_builder::{self, ImageBuilder};
 use prism_aws::runtime::{Function, about};
 use prism_aws::table::{Applied, Table, back_off};
 use prism_aws::workflow::Workflow;
-use prism_aws::{builds, claims, clock, fault, settings};
+use prism_aws::{builds, claims, clearings, clock, fault, settings};
 use prism_domain::build::{Build, ImageRun};
 use prism_domain::claim::{Claim, Held};
 use prism_domain::id::BuildId;
@@ -103,12 +103,19 @@ impl StartImage {
             plan.recipe.root_volume.device_name.clone_from(device);
         }
         let infrastructure = image_builder::infrastructure(build.id.target.architecture)?;
-        let run = ImageRun { started_at: clock::now(), arn: self.image_builder.start(&plan, &infrastructure).await? };
+        let started_at = clock::now();
+        let arn = self.image_builder.start(&plan, &infrastructure, build.request.requested_at).await?;
+        let run = ImageRun { arn, started_at };
         fault::point("start-image.started");
-        builds::change(&self.table, &build.id, |build| {
-            build.run.is_none().then(|| Build { run: Some(run.clone()), ..build })
+        let stored = builds::change(&self.table, &build.id, |build| {
+            (build.run.is_none() && build.ending.is_none()).then(|| Build { run: Some(run.clone()), ..build })
         })
         .await?;
+        if stored.ending.is_some() {
+            // It was stopped while this started it: what runs now has to be stopped too.
+            clearings::reopen(&self.table, &stored, clock::now()).await?;
+            return Err(Error::malformed(format!("build {}", build.id), "it has ended"));
+        }
         Ok(run)
     }
 }

@@ -134,6 +134,7 @@ impl WatchBaseImages {
             Observation::First(tracked) => {
                 // Lost: another look was faster, and saw the same.
                 let _: Applied = base_images::write_first(&self.table, &tracked).await?;
+                fault::point("watch-base-images.first-seen");
                 Ok(Outcome::First)
             }
             Observation::Moved(moved) => {

@@ -6,6 +6,7 @@
 pub mod base_images;
 pub mod builds;
 pub mod claims;
+pub mod clearings;
 pub mod clock;
 pub mod error;
 pub mod fault;

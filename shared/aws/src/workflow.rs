@@ -32,8 +32,10 @@ pub enum Standing {
     Running,
     /// It ended well.
     Succeeded,
-    /// It failed, timed out or was stopped.
+    /// It failed or timed out.
     Broken,
+    /// A person stopped it.
+    Stopped,
     /// There is none.
     Gone,
 }
@@ -142,6 +144,7 @@ impl Workflow {
             Ok(found) => Ok(match found.status {
                 ExecutionStatus::Running | ExecutionStatus::PendingRedrive => Standing::Running,
                 ExecutionStatus::Succeeded => Standing::Succeeded,
+                ExecutionStatus::Aborted => Standing::Stopped,
                 _ => Standing::Broken,
             }),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => {

@@ -159,6 +159,72 @@ mod tests {
         assert_eq!(merged.cause.unwrap().updates.len(), 2);
     }
 
+    #[test]
+    fn what_a_person_asked_for_stays_approved_when_it_is_merged() {
+        let mut earlier = input(&[], None, false);
+        earlier.cause.get_or_insert_default().approved = true;
+        let merged = merge_next(Some(earlier), input(&["ubuntu-22.04/x86_64/us-east-1/3"], None, false));
+        assert!(merged.cause.unwrap().approved);
+    }
+
+    fn request(trigger: BuildTrigger, max_cost: Option<i64>) -> CompilationRequest {
+        let target =
+            Target { template: "python-ml".parse().unwrap(), architecture: crate::architecture::Architecture::X86_64 };
+        let now = Timestamp::UNIX_EPOCH;
+        let request = crate::request::compile_request(&input(&[], max_cost, false), &target, &[], |_, from| from, now);
+        CompilationRequest { trigger, ..request }
+    }
+
+    fn waiting(request: &CompilationRequest, disabled: Option<&str>) -> Held {
+        let demand = crate::slot::Demand {
+            urgency: request.urgency,
+            priority: request.priority,
+            trigger: request.trigger,
+            deadline: request.deadline,
+            expected: jiff::SignedDuration::from_mins(30),
+            not_before: None,
+            approved: request.approved,
+        };
+        let slot = crate::slot::slot(&demand, &crate::policy::Policy::default(), Timestamp::UNIX_EPOCH);
+        let build = request.target.build(1);
+        Held {
+            request: "a".parse().unwrap(),
+            execution: "arn".into(),
+            stage: Stage::Waiting,
+            queued: Queued {
+                build,
+                demand,
+                queued_at: Timestamp::UNIX_EPOCH,
+                estimate: MicroDollars(1),
+                max_cost: request.max_cost,
+                disabled: disabled.map(str::to_owned),
+            },
+            slot,
+            parked: None,
+            image_token: None,
+        }
+    }
+
+    #[test]
+    fn a_request_is_not_stopped_by_the_limit_of_the_build_that_it_joins() {
+        let frugal = waiting(&request(BuildTrigger::Manual, Some(5)), None);
+        let joined = |limit| frugal.clone().joined_by(&request(BuildTrigger::Security, limit)).queued.max_cost;
+        assert_eq!((joined(None), joined(Some(9)), joined(Some(2))), (None, Some(MicroDollars(9)), Some(MicroDollars(5))));
+    }
+
+    #[test]
+    fn a_person_who_joins_a_build_of_a_disabled_template_has_it_built() {
+        let held = waiting(&request(BuildTrigger::Security, None), Some("broken"));
+        assert_eq!(held.clone().joined_by(&request(BuildTrigger::Manual, None)).queued.disabled, None);
+        assert!(held.joined_by(&request(BuildTrigger::Dependency, None)).queued.disabled.is_some());
+    }
+
+    #[test]
+    fn a_build_that_takes_another_one_s_place_is_not_stopped_by_its_own_limit_alone() {
+        let urgent = request(BuildTrigger::Manual, Some(1));
+        assert_eq!(urgent.absorbing(&request(BuildTrigger::Security, None)).max_cost, None);
+    }
+
     proptest! {
         #[test]
         fn merging_loses_no_update(earlier in 1_u32..50, later in 1_u32..50) {

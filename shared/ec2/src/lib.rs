@@ -3,23 +3,16 @@
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Image};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use prism_aws::clearings::LeftImage;
 use prism_aws::error::{Error, Result};
-use prism_domain::id::{AmiId, BuildId};
+use prism_aws::fault;
+use prism_domain::id::{AmiId, BuildId, Region};
 use prism_domain::update::SeenImage;
 
 /// The images of a region.
 #[derive(Debug, Clone)]
 pub struct Images {
     client: Client,
-}
-
-/// An AMI that a build left behind, with the snapshots that it stands on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuiltImage {
-    /// The AMI.
-    pub id: AmiId,
-    /// Its snapshots.
-    pub snapshots: Vec<String>,
 }
 
 impl Images {
@@ -49,12 +42,12 @@ impl Images {
         Ok(answer.images.unwrap_or_default().iter().filter_map(seen).collect())
     }
 
-    /// The AMIs of this account that carry a build's tag.
+    /// The AMIs of this account, in `region` as the client is, that carry a build's tag.
     ///
     /// # Errors
     ///
     /// If AWS fails.
-    pub async fn of_build(&self, build: &BuildId) -> Result<Vec<BuiltImage>> {
+    pub async fn of_build(&self, build: &BuildId, region: &Region) -> Result<Vec<LeftImage>> {
         let answer = self
             .client
             .describe_images()
@@ -63,7 +56,7 @@ impl Images {
             .send()
             .await
             .map_err(|error| Error::from_sdk(format!("describing the images of build {build}"), error))?;
-        Ok(answer.images.unwrap_or_default().iter().filter_map(built).collect())
+        Ok(answer.images.unwrap_or_default().iter().filter_map(|image| built(image, region)).collect())
     }
 
     /// Deregisters an image and deletes its snapshots. What is gone already is no error.
@@ -71,18 +64,20 @@ impl Images {
     /// # Errors
     ///
     /// If AWS fails.
-    pub async fn remove(&self, image: &BuiltImage) -> Result<()> {
+    pub async fn remove(&self, image: &LeftImage) -> Result<()> {
         match self.client.deregister_image().image_id(image.id.as_str()).send().await {
             Ok(_) => {}
             Err(error) if error.code().is_some_and(|code| code.starts_with("InvalidAMIID")) => {}
             Err(error) => return Err(Error::from_sdk(format!("deregistering {}", image.id), error)),
         }
+        fault::point("close-build.image-deregistered");
         for snapshot in &image.snapshots {
             match self.client.delete_snapshot().snapshot_id(snapshot).send().await {
                 Ok(_) => {}
                 Err(error) if error.code() == Some("InvalidSnapshot.NotFound") => {}
                 Err(error) => return Err(Error::from_sdk(format!("deleting {snapshot}"), error)),
             }
+            fault::point("close-build.snapshot-deleted");
         }
         Ok(())
     }
@@ -97,7 +92,8 @@ fn seen(image: &Image) -> Option<SeenImage> {
     })
 }
 
-fn built(image: &Image) -> Option<BuiltImage> {
+fn built(image: &Image, region: &Region) -> Option<LeftImage> {
     let snapshots = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()?.snapshot_id());
-    Some(BuiltImage { id: image.image_id()?.parse().ok()?, snapshots: snapshots.map(str::to_owned).collect() })
+    let id = image.image_id()?.parse().ok()?;
+    Some(LeftImage { region: region.clone(), id, snapshots: snapshots.map(str::to_owned).collect() })
 }

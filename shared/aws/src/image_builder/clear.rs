@@ -4,6 +4,7 @@ use super::ImageBuilder;
 use super::arns::recipe_of;
 use super::ensure::is_absent;
 use crate::error::{Error, Result};
+use crate::fault;
 
 impl ImageBuilder {
     /// Cancels an image that is being built. One that has ended, or is none, needs no cancelling.
@@ -36,6 +37,7 @@ impl ImageBuilder {
             }
             Err(error) => return Err(Error::from_sdk(format!("deleting image {image}"), error)),
         }
+        fault::point("close-build.image-forgotten");
         match self.client.delete_image_recipe().image_recipe_arn(&recipe).send().await {
             Ok(_) => Ok(()),
             Err(error) if is_absent(&error) => Ok(()),

@@ -75,9 +75,22 @@ impl ImageBuilder {
             .await;
         match made {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(is_there) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(is_there) => self.recognise_recipe(plan, arns).await,
             Err(error) => Err(Error::from_sdk(format!("making recipe {} {}", recipe.name, recipe.version), error)),
         }
+    }
+
+    /// Makes sure that a recipe that is there is this build's: a stack that was deleted may have left one of the
+    /// same number, on an older base image.
+    async fn recognise_recipe(&self, plan: &ImagePlan, arns: &Arns) -> Result<()> {
+        let action = format!("recipe {} {}", plan.recipe.name, plan.recipe.version);
+        let found = self.client.get_image_recipe().image_recipe_arn(&arns.recipe).send().await;
+        let found = found.map_err(|error| Error::from_sdk(format!("looking at {action}"), error))?.image_recipe;
+        let parent = found.as_ref().and_then(|recipe| recipe.parent_image()).unwrap_or_default();
+        if parent == plan.recipe.parent_image.as_str() {
+            return Ok(());
+        }
+        Err(Error::malformed(action, format!("it stands on {parent}, so it is another build's: delete it")))
     }
 
     /// The distribution configuration of the target, brought up to date.

@@ -10,6 +10,7 @@ mod look;
 
 use aws_sdk_imagebuilder::Client;
 use aws_sdk_imagebuilder::types::ImageTestsConfiguration;
+use jiff::Timestamp;
 use prism_domain::architecture::Architecture;
 use prism_templates::ImagePlan;
 
@@ -55,7 +56,7 @@ impl ImageBuilder {
     /// # Errors
     ///
     /// If AWS fails.
-    pub async fn start(&self, plan: &ImagePlan, infrastructure: &str) -> Result<String> {
+    pub async fn start(&self, plan: &ImagePlan, infrastructure: &str, requested_at: Timestamp) -> Result<String> {
         let arns = Arns::of(plan, infrastructure)?;
         self.ensure_component(plan, &arns).await?;
         fault::point("start-image.component-made");
@@ -65,10 +66,33 @@ impl ImageBuilder {
         fault::point("start-image.distribution-made");
         let piped = self.ensure_pipeline(plan, &arns, infrastructure).await?;
         fault::point("start-image.pipeline-made");
+        // A try before this one may have started it, by the other of the two calls or too long ago for its token.
+        if self.is_started(&arns.image, requested_at).await? {
+            return Ok(arns.image);
+        }
         if piped {
             self.start_pipeline(plan, &arns).await
         } else {
             self.create_image(plan, &arns, infrastructure).await
+        }
+    }
+
+    /// Whether there is the image of a build. One that is older than the request is what a stack that was deleted
+    /// has left: it must not be taken for this build's.
+    async fn is_started(&self, image: &str, requested_at: Timestamp) -> Result<bool> {
+        let found = match self.client.get_image().image_build_version_arn(image).send().await {
+            Ok(found) => found.image,
+            Err(error) if ensure::is_absent(&error) => None,
+            Err(error) => return Err(Error::from_sdk(format!("looking at image {image}"), error)),
+        };
+        let Some(found) = found else { return Ok(false) };
+        let created_at: Option<Timestamp> = found.date_created().and_then(|date| date.parse().ok());
+        match created_at {
+            // Image Builder tells whole seconds.
+            Some(at) if at.as_second() < requested_at.as_second() => {
+                Err(Error::malformed(format!("image {image}"), format!("it is of {at}, so it is another build's: delete it")))
+            }
+            _ => Ok(true),
         }
     }
 

@@ -118,6 +118,7 @@ enum Step {
     Reserve { build: usize },
     Settle { build: usize, cents: i64 },
     Release { build: usize },
+    SettleLate { build: usize, cents: i64 },
     SetLimits { daily: i64, monthly: i64, emergency: i64 },
     Pass { hours: i64 },
 }
@@ -135,6 +136,9 @@ impl World {
                 self.close(build, |r| settle(r, cents(actual)), ReservationState::Settled { amount: cents(actual) });
             }
             Step::Release { build } => self.close(build, release, ReservationState::Released),
+            Step::SettleLate { build, cents: actual } => {
+                self.close(build, |r| settle_late(r, cents(actual)), ReservationState::Settled { amount: cents(actual) });
+            }
             Step::SetLimits { daily, monthly, emergency } => {
                 self.policy.version += 1;
                 self.policy.budgets.daily = cents(daily);
@@ -179,6 +183,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         4 => (0..BUILDS).prop_map(|build| Step::Reserve { build }),
         2 => (0..BUILDS, 0..3_000_i64).prop_map(|(build, cents)| Step::Settle { build, cents }),
         1 => (0..BUILDS).prop_map(|build| Step::Release { build }),
+        1 => (0..BUILDS, 0..3_000_i64).prop_map(|(build, cents)| Step::SettleLate { build, cents }),
         1 => (limit(), limit(), limit()).prop_map(|(daily, monthly, emergency)| Step::SetLimits { daily, monthly, emergency }),
         1 => (0..72_i64).prop_map(|hours| Step::Pass { hours }),
     ]

@@ -1,0 +1,339 @@
+"""A function's process may end between any two of its writes: the retry ends what it began, once."""
+
+import pytest
+
+from tests.system import bases, faults
+from tests.system.conftest import lived, shared_by
+from tests.system.world import Template
+
+# What has to happen for a process to come by a point.
+BUILD = "a build"
+NEW_CONTENT = "a build of new content"
+FAILED_TEST = "a failed test"
+STOPPED = "an execution that is stopped"
+FOLLOWED = "a request that waits for a build to end"
+REFUSED = "a request that waits for a build to end and then can't be built"
+TAKEN_OVER = "an urgent request that takes a waiting build's place"
+APPROVED = "a person's approval of a waiting build"
+ARCHITECTURES = "a request for two architectures"
+MOVED = "a base image that moves"
+MOVED_MEANWHILE = "a base image that moves during the first build on it"
+SEEN = "a base image that is seen for the first time"
+STARTED_LATE = "an image that is started just as its execution is stopped"
+
+MET_IN = {
+    "plan-build.planned": [BUILD, FOLLOWED, TAKEN_OVER, APPROVED],
+    "plan-build.woken": [TAKEN_OVER, APPROVED],
+    "plan-build.sibling-started": [ARCHITECTURES],
+    "reserve-budget.reserved": [BUILD],
+    "start-image.token-stored": [BUILD],
+    "start-image.component-made": [BUILD],
+    "start-image.recipe-made": [BUILD],
+    "start-image.distribution-made": [BUILD],
+    "start-image.pipeline-made": [BUILD],
+    "start-image.started": [BUILD],
+    "start-image.run-stored": [BUILD],
+    "finish-image.recorded": [BUILD, FAILED_TEST],
+    "publish-image.channel-moved": [BUILD],
+    "publish-image.parameter-written": [BUILD],
+    "publish-image.parameters-pointed": [BUILD],
+    "close-build.ended": [BUILD, STOPPED],
+    "close-build.closed": [BUILD, STOPPED],
+    "close-build.stopped": [STOPPED],
+    "close-build.images-noted": [FAILED_TEST],
+    "close-build.image-deregistered": [FAILED_TEST],
+    "close-build.snapshot-deleted": [FAILED_TEST],
+    "close-build.image-removed": [FAILED_TEST],
+    "close-build.booked-late": [STARTED_LATE],
+    "close-build.cleared": [FAILED_TEST],
+    "close-build.image-forgotten": [NEW_CONTENT],
+    "close-build.recipe-forgotten": [NEW_CONTENT],
+    "close-build.component-forgotten": [NEW_CONTENT],
+    "close-build.update-followed": [MOVED_MEANWHILE],
+    "close-build.next-started": [FOLLOWED],
+    "close-build.next-forgotten": [REFUSED],
+    "notify.published": [BUILD],
+    "notify.marked": [BUILD],
+    "respond-to-update.announced": [MOVED],
+    "respond-to-update.started": [MOVED],
+    "watch-base-images.first-seen": [SEEN],
+    "watch-base-images.recorded": [MOVED],
+}
+
+
+def test_every_point_is_met_somewhere():
+    assert faults.points() == sorted(MET_IN)
+
+
+@pytest.fixture(scope="module")
+def deployment(request):
+    yield from shared_by("faults", request)
+
+
+@pytest.fixture
+def world(deployment):
+    yield from lived(deployment.world())
+
+
+@pytest.mark.parametrize("point, happening", [
+    pytest.param(point, one, id=f"{point} in {one}") for point, met in MET_IN.items() for one in met])  # fmt: skip
+def test_who_dies_between_two_writes_ends_them_when_tried_again(world, point, happening):
+    template = HAPPENINGS[happening](world, faults.Kill(world, point))
+    faults.check(template)
+    if point == "notify.published":
+        _forgive_the_double(world, template)
+
+
+def _forgive_the_double(world, template):
+    """The one thing that may happen twice, under the same id."""
+    told = template.notices()
+    [double] = [one for one in told if [other.id for other in told].count(one.id) > 1][1:]
+    world.inbox.all().remove(double)
+
+
+def _build(world, kill):
+    template = world.template()
+    with kill:
+        template.built()
+    assert template.endings() == ["complete"]
+    return template
+
+
+def _new_content(world, kill):
+    template = world.template()
+    template.built()
+    template.apply({**template.written, "packages": {"system": ["git", "curl"]}})
+    with kill:
+        template.built()
+    assert template.endings() == ["complete", "complete"]
+    return template
+
+
+def _failed_test(world, kill):
+    template = world.template().will("fail-test")
+    with kill:
+        assert world.ended(world.start(template))["status"] == "FAILED"
+    assert template.endings() == ["failed"]
+    return template
+
+
+def _stopped(world, kill):
+    template = world.template().will("hang")
+    execution = world.start(template)
+    template.runs()
+    world.aws.settle()
+    with kill:
+        world.stop(execution)
+        world.until(lambda: not template.held())
+        world.aws.settle()
+    assert template.endings() == ["stopped"]
+    _reconciled(world)
+    return template
+
+
+def _followed(world, kill):
+    template = world.template().will("succeed", seconds=600)
+    first = world.start(template)
+    template.runs()
+    template.apply({**template.written, "packages": {"system": ["git", "curl"]}})
+    with kill:
+        second = world.start(template)
+        assert world.ended(second)["status"] == "SUCCEEDED"
+        assert template.claim()["next"]
+        template.will("succeed")
+        world.advance("11m")
+        assert world.ended(first)["status"] == "SUCCEEDED"
+        world.until(lambda: template.endings() == ["complete", "complete"])
+    world.until(lambda: not template.held())
+    return template
+
+
+def _refused(world, kill):
+    template = world.template().will("succeed", seconds=600)
+    world.ended(world.start_with({"template": template.name, "colour": 1}, f"after-{template.target}-1"))
+    first = world.start(template)
+    template.runs()
+    template.apply({**template.written, "packages": {"system": ["git", "curl"]}})
+    world.ended(world.start(template))
+    with kill:
+        world.advance("11m")
+        assert world.ended(first)["status"] == "SUCCEEDED"
+    assert template.endings() == ["complete"]
+    return template
+
+
+def _waiting(world):
+    """A template whose second build waits for its window, and that one's execution."""
+    template = world.template()
+    template.built()
+    world.publish(template.base)
+    world.watch()
+    template.waits()
+    world.aws.settle()
+    [execution] = [arn for arn in world.executions_of(template) if world.execution(arn)["status"] == "RUNNING"]
+    return template, execution
+
+
+def _taken_over(world, kill):
+    template, loser = _waiting(world)
+    template.will("succeed")
+    with kill:
+        winner = world.start(template, urgent=True)
+        assert world.ended(winner)["status"] == "SUCCEEDED"
+        assert world.ended(loser)["status"] == "SUCCEEDED", "it does not wait until its slot"
+    assert template.endings() == ["complete", "superseded", "complete"]
+    return template
+
+
+def _approved(world, kill):
+    template = world.template()
+    world.publish(template.base)
+    [moved] = world.watch()["moved"]
+    [update] = template.updates()
+    world.table.put(**{**update, "security_level": "low"})
+    waiting = world.start_with({"template": template.name, "cause": {"updates": [moved]}})
+    assert "approval" in template.waits()["reason"]
+    template.will("succeed")
+    with kill:
+        assert world.ended(world.start(template))["status"] == "SUCCEEDED"
+        assert world.ended(waiting)["status"] == "SUCCEEDED", "it does not wait for a day"
+    assert template.endings() == ["complete"]
+    return template
+
+
+def _architectures(world, kill):
+    base = world.base()
+    other = next(one for one in bases.every() if one.name == base.name and one != base)
+    world.publish(other)
+    world.watch()
+    template = world.template(base)
+    template.will("succeed").will("succeed")
+    with kill:
+        execution = world.start(template, architectures=[base.architecture, other.architecture])
+        assert world.ended(execution)["status"] == "SUCCEEDED"
+        world.aws.settle()
+    sibling = Template(world, template.name, other)
+    faults.check(sibling)
+    assert template.endings() == sibling.endings() == ["complete"]
+    return template
+
+
+def _moved(world, kill):
+    template = world.template()
+    template.built()
+    world.publish(template.base)
+    with kill:
+        try:
+            world.watch()
+        except RuntimeError:
+            world.watch()
+        template.waits()
+        world.aws.settle()
+    [update] = template.updates()
+    assert update["responded_at"]
+    assert len(template.notices("update-available")) == 1 and len(world.executions_of(template)) == 2
+    return _built_in_the_window(world, template)
+
+
+def _built_in_the_window(world, template):
+    template.will("succeed")
+    world.set_clock("02:00")
+    world.until(lambda: template.endings() == ["complete", "complete"])
+    assert template.builds()[-1]["frozen"]["base_image_id"] == template.updates()[-1]["image_id"]
+    return template
+
+
+def _moved_meanwhile(world, kill):
+    template = world.template().will("succeed", seconds=600)
+    first = world.start(template)
+    template.runs()
+    world.publish(template.base)
+    world.watch()
+    world.aws.settle()
+    assert template.updates()[-1]["responded_at"] and len(world.executions_of(template)) == 1
+    with kill:
+        world.advance("11m")
+        assert world.ended(first)["status"] == "SUCCEEDED"
+        template.waits()
+    return _built_in_the_window(world, template)
+
+
+def _seen(world, kill):
+    base = world.base()
+    world.table.delete(base.partition, f"REGION#{world.aws.region}")
+    with kill, pytest.raises(RuntimeError):
+        world.watch()
+    assert f"{base.name}/{base.architecture}" not in world.watch()["first"]
+    template = world.template(base)
+    template.built()
+    return template
+
+
+def _started_late(world, kill):
+    """The call that starts the image is answered after everything else is over."""
+    template = world.template().will("throttle", count=100)
+    execution = world.start(template)
+    world.until(lambda: _has_pipeline(world, template))
+    world.stop(execution)
+    world.until(lambda: not template.held())
+    world.aws.settle()
+    assert template.build()["reservation"]["state"]["state"] == "released"
+    _start_image(world, template.will("succeed"))
+    world.until(lambda: world.table.get("CLEARING", template.build()["id"])["cleared_at"] is None)
+    with kill:
+        _reconciled(world)
+    build = template.build()
+    assert template.endings() == ["stopped"] and build["reservation"]["state"]["state"] == "settled"
+    return template
+
+
+def _pipeline(world, template) -> str:
+    account = world.aws.outputs["BuildImageStateMachineArn"].split(":")[4]
+    name = template.target.replace("_", "-")
+    return f"arn:aws:imagebuilder:{world.aws.region}:{account}:image-pipeline/prism-{name}"
+
+
+def _has_pipeline(world, template) -> bool:
+    client = world.aws.client("imagebuilder")
+    try:
+        return bool(client.get_image_pipeline(imagePipelineArn=_pipeline(world, template)))
+    except client.exceptions.ResourceNotFoundException:
+        return False
+
+
+def _start_image(world, template):
+    """As start-image does, when nobody throttles it any more."""
+    client = world.aws.client("imagebuilder")
+    tags = {"prism:build-id": template.build()["id"], "prism:template": template.name}
+
+    def started():
+        try:
+            return client.start_image_pipeline_execution(imagePipelineArn=_pipeline(world, template), tags=tags)
+        except client.exceptions.CallRateLimitExceededException:
+            return None
+
+    world.until(started)
+
+
+def _reconciled(world):
+    """Past the time that things have to come by themselves."""
+    world.advance("6m")
+    world.invoke("reconcile-builds")
+    world.aws.settle()
+
+
+HAPPENINGS = {
+    BUILD: _build,
+    NEW_CONTENT: _new_content,
+    FAILED_TEST: _failed_test,
+    STOPPED: _stopped,
+    FOLLOWED: _followed,
+    REFUSED: _refused,
+    TAKEN_OVER: _taken_over,
+    APPROVED: _approved,
+    ARCHITECTURES: _architectures,
+    MOVED: _moved,
+    MOVED_MEANWHILE: _moved_meanwhile,
+    SEEN: _seen,
+    STARTED_LATE: _started_late,
+}

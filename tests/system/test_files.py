@@ -1,0 +1,70 @@
+"""Templates and policies with faults, as `prism` is given them: a sentence for each fault, and nothing written."""
+
+import os
+import subprocess
+
+from tests.system.bases import ROOT
+
+TEMPLATE = """
+name: 7
+slug: Not A Slug
+base: ubuntu-99.04
+colour: blue
+packages: {system: ["git; rm -rf /"], snap: [hello]}
+users: [{name: "root; reboot"}]
+instance_defaults: {root_volume_gb: huge}
+"""
+
+POLICY = """
+auto_ami_policy:
+  off_peak_window: "25:00-26:00"
+  popularity_threshold: many
+  daily_budget: lots
+  colour: blue
+"""
+
+
+def prism(world, *arguments, **more) -> subprocess.CompletedProcess:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(world.aws.state_dir), "AWS_ENDPOINT_URL": world.aws.endpoint,
+                   "AWS_REGION": world.aws.region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+                   "NO_COLOR": "1"}  # fmt: skip
+    return subprocess.run([ROOT / "target/debug/prism", *map(str, arguments)], env=environment, capture_output=True,
+                          text=True, timeout=60, **more)  # fmt: skip
+
+
+def test_a_template_with_faults_is_refused_with_all_of_them(world, tmp_path):
+    file, sound = tmp_path / "bad.yaml", tmp_path / "sound.yaml"
+    file.write_text(TEMPLATE)
+    sound.write_text("name: Sound\nslug: sound\nbase: debian-12\n")
+    before = world.table.all()
+    done = prism(world, "templates", "apply", file, sound)
+    assert done.returncode != 0
+    for field in ("slug", "base", "colour", "packages.system[0]", "snap", "users[0].name", "root_volume_gb"):
+        assert field in done.stderr, (field, done.stderr)
+    assert "panicked" not in done.stderr
+    assert world.table.all() == before, "nor is the sound one applied"
+
+
+def test_a_policy_with_faults_is_refused_with_all_of_them(world, tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_text(POLICY)
+    before = world.table.all()
+    done = prism(world, "policy", "apply", file)
+    assert done.returncode != 0
+    for field in ("off_peak_window", "popularity_threshold", "daily_budget", "colour"):
+        assert field in done.stderr, (field, done.stderr)
+    assert world.table.all() == before
+
+
+def test_a_template_that_is_applied_can_be_built_and_its_policy_holds(world, tmp_path):
+    base = world.base("debian-13", "x86_64")
+    template, policy = tmp_path / "applied.yaml", tmp_path / "policy.yaml"
+    name = f"applied-{os.getpid()}"
+    template.write_text(f"name: Applied\nslug: {name}\nbase: {base.name}\npackages: {{system: [git]}}\n")
+    policy.write_text("auto_ami_policy:\n  emergency_budget: 0.5\n")
+    for done in (prism(world, "templates", "apply", template), prism(world, "policy", "apply", policy, "--yes")):
+        assert done.returncode == 0, done.stderr
+    applied = world.adopt(name, base)
+    assert applied.built()["ending"]["kind"] == "complete"
+    world.start(applied, urgent=True)
+    assert "raise emergency_budget in the policy" in applied.waits()["reason"]

@@ -1,0 +1,62 @@
+"""What ended builds leave in Image Builder and EC2 is removed; what others have left is not taken for a build's own."""
+
+from tests.system import faults
+
+
+def test_a_build_that_is_stopped_while_it_is_distributed_leaves_an_image_in_no_region(world):
+    world.policy(regions=["eu-west-1"])
+    template = world.template().will("succeed", seconds=1000)
+    execution = world.start(template)
+    template.runs()
+    world.advance("16m15s")
+    assert template.image_status() == "INTEGRATING"
+    assert all(_images(world, template, region) for region in ("us-east-1", "eu-west-1"))
+    world.stop(execution)
+    world.until(lambda: not template.held())
+    world.aws.settle()
+    assert not any(_images(world, template, region) for region in ("us-east-1", "eu-west-1"))
+    world.advance("6m")
+    world.invoke("reconcile-builds")
+    faults.check(template)
+
+
+def test_a_build_that_is_stopped_once_its_image_is_published_is_complete_and_keeps_it(world):
+    template = world.template().will("succeed")
+    with faults.Kill(world, "publish-image.channel-moved"):
+        execution = world.start(template)
+        world.until(template.channel)
+        world.stop(execution)
+        world.until(lambda: not template.held())
+    assert template.endings() == ["complete"]
+    world.advance("6m")
+    world.invoke("reconcile-builds")
+    faults.check(template)
+
+
+def test_a_build_is_not_made_of_a_recipe_that_a_deleted_stack_has_left(world):
+    template = world.template()
+    old = _tracked(world, template)
+    world.publish(template.base)
+    world.watch()
+    client = world.aws.client("imagebuilder")
+    component = client.create_component(
+        name=f"old-{template.name}", semanticVersion="1.0.0", platform="Linux", clientToken=f"component-{template.name}",
+        data="{name: old, schemaVersion: 1.0, phases: [{name: build, steps: []}]}")["componentBuildVersionArn"]  # fmt: skip
+    client.create_image_recipe(name=f"prism-{template.target.replace('_', '-')}", semanticVersion="1.0.1",
+                               parentImage=old, components=[{"componentArn": component}],
+                               clientToken=f"recipe-{template.name}")  # fmt: skip
+    assert world.ended(world.start(template))["status"] == "FAILED"
+    build = template.build()
+    assert f"it stands on {old}, so it is another build's: delete it" in build["ending"]["message"]
+    assert build["run"] is None and build["reservation"]["state"]["state"] == "released"
+    assert template.built()["frozen"]["base_image_id"] == _tracked(world, template)
+    faults.check(template)
+
+
+def _tracked(world, template) -> str:
+    return world.table.get(template.base.partition, f"REGION#{world.aws.region}")["current"]["image_id"]
+
+
+def _images(world, template, region: str) -> list:
+    filters = [{"Name": "tag:prism:template", "Values": [template.name]}]
+    return world.aws.client("ec2", region).describe_images(Owners=["self"], Filters=filters)["Images"]

@@ -1,0 +1,69 @@
+"""A service that is busy: what could not be asked is asked again, and never read as an answer."""
+
+import pytest
+
+ATTEMPTS = 3  # of the SDK, before it gives up
+
+
+@pytest.mark.parametrize("service, operation", [("ssm", "GetParameters"), ("ec2", "DescribeImages")])
+def test_a_look_that_fails_does_not_stop_the_others_and_is_made_at_the_next_run(world, service, operation):
+    # Of two vendors, and in two batches of parameters.
+    watched = [world.base("amazon-linux-2"), world.base("debian-12")]
+    moves = [len(world.table.query(base.partition, "UPDATE#")) for base in watched]
+    for base in watched:
+        world.publish(base)
+    world.aws.throttle(service, operation, ATTEMPTS)
+    run = world.watch()
+    assert len(run["moved"]) == 1 and run["failed"], run
+    assert all("ThrottlingException" in reason or "RequestLimitExceeded" in reason for reason in run["failed"].values())
+    again = world.watch()
+    assert len(again["moved"]) == 1 and not again["failed"], again
+    assert [len(world.table.query(base.partition, "UPDATE#")) for base in watched] == [count + 1 for count in moves]
+
+
+@pytest.mark.parametrize(
+    "service, operation, count",
+    [
+        ("dynamodb", "GetItem", 4),
+        ("dynamodb", "TransactWriteItems", 4),
+        ("dynamodb", "Query", 4),
+        ("imagebuilder", "CreateComponent", 4),
+        ("imagebuilder", "StartImagePipelineExecution", 2),
+        ("ssm", "PutParameter", 2),
+        ("lambda", "Invoke", 1),
+        ("ec2", "DescribeImages", 2),
+    ],
+)
+def test_a_build_goes_through_though_calls_are_refused(world, service, operation, count):
+    template = world.template()
+    template.will("succeed")
+    world.aws.throttle(service, operation, count)
+    execution = world.start(template)
+    assert world.ended(execution, timeout=60)["status"] == "SUCCEEDED"
+    assert template.endings() == ["complete"] and template.published()
+
+
+def test_conflicts_of_transactions_are_tried_again(world):
+    template = world.template()
+    template.will("succeed")
+    world.aws.transaction_conflict(6)
+    assert world.ended(world.start(template), timeout=60)["status"] == "SUCCEEDED"
+    assert template.endings() == ["complete"]
+
+
+def test_an_image_builder_that_takes_no_more_builds_is_asked_again(world):
+    template = world.template()
+    template.will("throttle", count=2).will("succeed")
+    assert world.ended(world.start(template), timeout=60)["status"] == "SUCCEEDED"
+    assert template.endings() == ["complete"]
+
+
+def test_an_update_is_responded_to_though_executions_cannot_be_started_at_first(world):
+    template = world.template()
+    template.built()
+    world.publish(template.base)
+    world.aws.throttle("states", "StartExecution", ATTEMPTS + 1)
+    world.watch()
+    assert template.waits()
+    world.aws.settle()
+    assert len(template.notices("update-available")) == 1 and len(template.builds()) == 2
