@@ -32,7 +32,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// Talk to this address instead of AWS; otherwise what `AWS_ENDPOINT_URL` says
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", value_parser = address)]
     pub endpoint_url: Option<String>,
     /// Text for people, or JSON for programs
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
@@ -227,6 +227,14 @@ fn stack_name(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("is not a stack name; allowed are 1 to 128 letters, digits and hyphens, a letter first".to_owned())
+    }
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match host.filter(|host| !host.is_empty() && !host.contains(char::is_whitespace)) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("is not an address such as http://localhost:4566".to_owned()),
     }
 }
 

@@ -141,7 +141,9 @@ impl Condition {
     pub fn sign(&self) -> (Style, char) {
         match self {
             Self::Compiled { .. } => (GOOD, '✓'),
-            Self::Queued { level: Some(SecurityLevel::Critical | SecurityLevel::High), .. } | Self::Behind { .. } => (WARN, '⚠'),
+            Self::Queued { level: Some(SecurityLevel::Critical | SecurityLevel::High), .. } | Self::Behind { .. } => {
+                (WARN, '⚠')
+            }
             Self::Queued { .. } => (BUSY, '⏳'),
             Self::Building { .. } => (BUSY, '▶'),
             Self::Failed { .. } => (BAD, '✗'),
@@ -153,7 +155,11 @@ impl Condition {
     pub fn words(&self, look: &Look) -> String {
         match self {
             Self::Compiled { .. } => "compiled".to_owned(),
-            Self::Queued { at, .. } if *at <= look.now => "queued".to_owned(),
+            Self::Queued { level: Some(level), trigger: Some(BuildTrigger::Security), at, .. } => {
+                let when = if look.is_now(*at) { String::new() } else { format!(", {}", look.day(*at)) };
+                format!("pending security update ({level}){when}")
+            }
+            Self::Queued { at, .. } if look.is_now(*at) => "queued".to_owned(),
             Self::Queued { at, .. } => format!("queued for {}", look.day(*at)),
             Self::Building { step, .. } => step.clone(),
             Self::Behind { level: Some(level), security: true, .. } => format!("pending security update ({level})"),
@@ -174,11 +180,11 @@ impl Condition {
         match self {
             Self::Compiled { since } => ("Compiled".to_owned(), format!(" (last: {})", look.ago(*since))),
             Self::Queued { level: Some(level), trigger: Some(BuildTrigger::Security), at, reason, build } => {
-                let when = if *at <= look.now { String::new() } else { format!(", queued for {}", look.when(*at)) };
+                let when = if look.is_now(*at) { String::new() } else { format!(", queued for {}", look.when(*at)) };
                 (format!("Pending security update ({level})"), format!("{when}: {build} {reason}"))
             }
             Self::Queued { at, reason, build, .. } => {
-                let when = if *at <= look.now { String::new() } else { format!(" for {}", look.when(*at)) };
+                let when = if look.is_now(*at) { String::new() } else { format!(" for {}", look.when(*at)) };
                 ("Queued".to_owned(), format!("{when}: {build} {reason}"))
             }
             Self::Building { build, step, since } => {

@@ -103,12 +103,16 @@ mod tests {
 
     #[test]
     fn only_what_changes_is_told() {
-        let before = json!({"name": "a", "packages": {"pip": ["numpy", "pandas"]}, "version": "1.0.0", "tags": {"x": "1"}});
+        let before =
+            json!({"name": "a", "packages": {"pip": ["numpy", "pandas"]}, "version": "1.0.0", "tags": {"x": "1"}});
         let after = json!({"name": "a", "packages": {"pip": ["pandas", "numpy==2"]}, "version": "1.1.0"});
         let told = differences(&before, &after);
         let fields: Vec<&str> = told.iter().map(|difference| difference.field.as_str()).collect();
         assert_eq!(fields, ["packages.pip", "tags.x", "version"]);
-        assert_eq!((told[0].removed.as_slice(), told[0].added.as_slice()), (["numpy".into()].as_slice(), ["numpy==2".into()].as_slice()));
+        assert_eq!(
+            (told[0].removed.as_slice(), told[0].added.as_slice()),
+            (["numpy".into()].as_slice(), ["numpy==2".into()].as_slice())
+        );
         assert!(differences(&before, &before).is_empty());
     }
 

@@ -39,7 +39,11 @@ impl Error for WentWrong {}
 
 /// Tells why a command failed. Nobody reading any more (`prism … | head`) is no failure.
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    if error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+    if error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    {
         return ExitCode::SUCCESS;
     }
     if !error.is::<WentWrong>() {
@@ -77,8 +81,9 @@ fn sentences(error: &anyhow::Error) -> Vec<String> {
 /// What the edge says, and what to do about the two faults that are the reader's own to mend.
 fn told_by_aws(error: &prism_aws::Error) -> String {
     let told = error.to_string();
-    let below: Vec<String> =
-        std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source()).map(|cause| cause.to_string().to_lowercase()).collect();
+    let below: Vec<String> = std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source())
+        .map(|cause| cause.to_string().to_lowercase())
+        .collect();
     let says = |words: &[&str]| below.iter().any(|line| words.iter().any(|word| line.contains(word)));
     if says(&["credential", "identity", "sso"]) {
         return "no AWS credentials could be loaded: sign in, set them in the environment, or choose a profile with --profile"

@@ -1,7 +1,7 @@
 //! How things look: times, colours, tables and trees.
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use prism_domain::duration::relative;
 use prism_domain::zone::Zone;
@@ -13,6 +13,9 @@ pub const WARN: Style = AnsiColor::Yellow.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default();
 pub const DIM: Style = Style::new().dimmed();
 pub const BOLD: Style = Style::new().bold();
+
+/// A column that gives way keeps at least so much.
+const LEAST: u16 = 24;
 
 /// From whose view things are told.
 #[derive(Debug, Clone)]
@@ -56,12 +59,13 @@ impl Look {
 
     /// Which day that is for the reader: `now`, `today`, `tonight`, `tomorrow`, or its date.
     pub fn day(&self, at: Timestamp) -> String {
-        if at <= self.now {
+        if self.is_now(at) {
             return "now".to_owned();
         }
         let (then, today) = (self.zone.local(at), self.zone.date(self.now));
         let tomorrow = today.saturating_add(1.day());
-        let night = (then.date() == today && !(6..20).contains(&then.hour())) || (then.date() == tomorrow && then.hour() < 6);
+        let night =
+            (then.date() == today && !(6..20).contains(&then.hour())) || (then.date() == tomorrow && then.hour() < 6);
         if night {
             "tonight".to_owned()
         } else if then.date() == today {
@@ -73,9 +77,14 @@ impl Look {
         }
     }
 
+    /// Whether an instant is not yet to come: by as little as passes while a command runs, it is not.
+    pub fn is_now(&self, at: Timestamp) -> bool {
+        self.now.duration_until(at) < SignedDuration::from_secs(60)
+    }
+
     /// `now`, or `tonight (02:30 UTC, in 9 hours)`.
     pub fn when(&self, at: Timestamp) -> String {
-        if at <= self.now {
+        if self.is_now(at) {
             return "now".to_owned();
         }
         let time = self.zone.local(at).strftime("%H:%M").to_string();
@@ -93,17 +102,33 @@ impl Look {
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
         }
-        if let Some(width) = self.width {
+        if let Some((width, room)) = self.room(&table, flexible) {
             table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-            let rigid = table.column_max_content_widths();
             for (place, column) in table.column_iter_mut().enumerate() {
-                if place != flexible {
-                    let content = rigid.get(place).copied().unwrap_or_default();
-                    column.set_constraint(ColumnConstraint::LowerBoundary(comfy_table::Width::Fixed(content.saturating_add(2))));
-                }
+                let constraint = if place == flexible {
+                    ColumnConstraint::UpperBoundary(Width::Fixed(room))
+                } else {
+                    ColumnConstraint::ContentWidth
+                };
+                column.set_constraint(constraint);
             }
         }
         table.trim_fmt()
+    }
+
+    /// The terminal's width, and what of it is left for a column that gives way. `None`: where nothing sensible
+    /// is, the terminal may break lines as it likes.
+    fn room(&self, table: &Table, flexible: usize) -> Option<(u16, u16)> {
+        let rest: u16 = table
+            .column_max_content_widths()
+            .into_iter()
+            .enumerate()
+            .filter(|(place, _)| *place != flexible)
+            .map(|(_, width)| width.saturating_add(2))
+            .fold(0, u16::saturating_add);
+        let width = self.width?;
+        let room = width.saturating_sub(rest);
+        (room >= LEAST).then_some((width, room))
     }
 }
 
@@ -158,8 +183,21 @@ pub mod tests {
     }
 
     #[test]
+    fn only_the_last_column_breaks_where_the_terminal_is_narrow_and_none_where_it_is_too_narrow() {
+        let rows = || vec![vec![Cell::new("python-ml-x86_64-17"), Cell::new("its image is published, at last")]];
+        let table = |width| plain(&Look { width: Some(width), ..look() }.table(&["BUILD", "OUTCOME"], rows(), 1));
+        assert_eq!(table(48).lines().count(), 3);
+        assert_eq!(table(30).lines().count(), 2);
+        assert_eq!(table(120).lines().count(), 2);
+    }
+
+    #[test]
     fn a_table_has_no_borders_and_no_blanks_at_the_end() {
-        let rows = vec![vec![Cell::new("python-ml").fg(Color::Green), Cell::new("3")], vec![Cell::new("r"), Cell::new("12")]];
-        assert_eq!(plain(&look().table(&["TEMPLATE", "REVISION"], rows, 0)), "TEMPLATE   REVISION\npython-ml  3\nr          12");
+        let rows =
+            vec![vec![Cell::new("python-ml").fg(Color::Green), Cell::new("3")], vec![Cell::new("r"), Cell::new("12")]];
+        assert_eq!(
+            plain(&look().table(&["TEMPLATE", "REVISION"], rows, 0)),
+            "TEMPLATE   REVISION\npython-ml  3\nr          12"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The stack that a command talks to.
 
 use anyhow::{Context as _, anyhow, bail};
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use prism_aws::functions::Functions;
@@ -50,22 +51,25 @@ impl Stack {
     async fn look_up(options: &Global) -> anyhow::Result<Self> {
         let config = sdk_config(options).await;
         let Some(region) = config.region() else {
-            bail!("no AWS region is set: give --region, set AWS_REGION, or choose a profile that has one with --profile");
+            bail!(
+                "no AWS region is set: give --region, set AWS_REGION, or choose a profile that has one with --profile"
+            );
         };
         let region: Region = region.as_ref().parse().map_err(|error| anyhow!("\"{region}\" {error}"))?;
         let name = parameter(&options.stack);
-        let mut values = Parameters::new(&config)
-            .values(std::slice::from_ref(&name))
-            .await
-            .with_context(|| format!("the stack {} could not be looked up", options.stack))?;
+        let mut values = Parameters::new(&config).values(std::slice::from_ref(&name)).await.with_context(|| {
+            let at = config.endpoint_url().map(|url| format!(" at {url}")).unwrap_or_default();
+            format!("the stack {} could not be looked up in {region}{at}", options.stack)
+        })?;
         let Some(names) = values.remove(&name) else {
             bail!(
                 "there is no stack {} in {region} (no parameter {name}): deploy it there, or name another one with --stack or --region",
                 options.stack
             );
         };
-        let names: Names = serde_json::from_str(&names)
-            .map_err(|error| anyhow!("the parameter {name} cannot be read: {error}; deploy the stack again with this version"))?;
+        let names: Names = serde_json::from_str(&names).map_err(|error| {
+            anyhow!("the parameter {name} cannot be read: {error}; deploy the stack again with this version")
+        })?;
         Ok(Self {
             table: Table::new(&config, names.table),
             workflow: Workflow::new(&config, names.state_machine),
@@ -86,7 +90,9 @@ async fn sdk_config(options: &Global) -> SdkConfig {
         loader = loader.region(aws_config::Region::new(region.clone()));
     }
     if let Some(profile) = &options.profile {
-        loader = loader.profile_name(profile);
+        // Who names a profile means it, whatever credentials are in the environment.
+        let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).build();
+        loader = loader.profile_name(profile).credentials_provider(credentials);
     }
     if let Some(url) = &options.endpoint_url {
         loader = loader.endpoint_url(url);

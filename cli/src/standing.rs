@@ -120,7 +120,9 @@ async fn gather(
         }
         templates.push(Standing { record, resolved, targets: Vec::new() });
     }
-    let bases = read_bases(stack, known.iter().filter_map(|(target, base, _)| Some((base.clone()?, target.architecture)))).await?;
+    let bases =
+        read_bases(stack, known.iter().filter_map(|(target, base, _)| Some((base.clone()?, target.architecture))))
+            .await?;
     let targets: Vec<Target> = known.iter().map(|(target, ..)| target.clone()).collect();
     let newest = each(targets, |target| {
         let table = stack.table.clone();

@@ -11,6 +11,12 @@ NOTICES_QUEUE = "prism-local-notices"
 
 def deploy(aws, template: Path, functions_dir: Path, stack: str, parameters: dict) -> dict:
     """Creates the stack and returns its outputs; raises with the reasons when it fails."""
+    known = packaging.load(template).get("Parameters", {})
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise SystemExit(
+            f"{template.name} has no parameter {' nor '.join(unknown)}; it has {', '.join(known) or 'none'}."
+        )
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=packaging.BUCKET)
 

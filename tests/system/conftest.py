@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,10 @@ FIRST_DAY = "2026-11-02"
 
 
 def deployed(name: str, **more) -> LocalAws:
-    """A new embedded AWS in a folder of its own, at 10:00 of a Monday."""
+    """A new embedded AWS in a folder of its own, at 10:00 of a Monday. What failed runs have left is cleared away."""
+    for folder in (ROOT / "target").glob(f"test-system-{name}-*"):
+        if not Path(f"/proc/{folder.name.rsplit('-', 1)[-1]}").exists():
+            shutil.rmtree(folder)
     return LocalAws.start(ROOT / f"target/test-system-{name}-{os.getpid()}", ROOT / "infra/template.yaml",
                           ROOT / "target/lambda", at=f"{FIRST_DAY}T10:00:00Z", **more)  # fmt: skip
 

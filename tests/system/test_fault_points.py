@@ -18,6 +18,7 @@ APPROVED = "a person's approval of a waiting build"
 ARCHITECTURES = "a request for two architectures"
 MOVED = "a base image that moves"
 MOVED_MEANWHILE = "a base image that moves during the first build on it"
+DISABLED = "a base image that moves under a disabled template"
 SEEN = "a base image that is seen for the first time"
 STARTED_LATE = "an image that is started just as its execution is stopped"
 
@@ -55,6 +56,7 @@ MET_IN = {
     "notify.published": [BUILD],
     "notify.marked": [BUILD],
     "respond-to-update.announced": [MOVED],
+    "respond-to-update.skipped": [DISABLED],
     "respond-to-update.started": [MOVED],
     "watch-base-images.first-seen": [SEEN],
     "watch-base-images.recorded": [MOVED],
@@ -235,6 +237,18 @@ def _moved(world, kill):
     return _built_in_the_window(world, template)
 
 
+def _disabled(world, kill):
+    template = world.template()
+    template.built()
+    template.disable("broken")
+    world.publish(template.base)
+    with kill:
+        world.watch()
+        world.until(lambda: template.updates()[-1]["responded_at"])
+    assert template.journal("skip") and len(world.executions_of(template)) == 1
+    return template
+
+
 def _built_in_the_window(world, template):
     template.will("succeed")
     world.set_clock("02:00")
@@ -334,6 +348,7 @@ HAPPENINGS = {
     ARCHITECTURES: _architectures,
     MOVED: _moved,
     MOVED_MEANWHILE: _moved_meanwhile,
+    DISABLED: _disabled,
     SEEN: _seen,
     STARTED_LATE: _started_late,
 }

@@ -62,7 +62,7 @@ def test_a_template_that_is_applied_can_be_built_and_its_policy_holds(world, tmp
     name = f"applied-{os.getpid()}"
     template.write_text(f"name: Applied\nslug: {name}\nbase: {base.name}\npackages: {{system: [git]}}\n")
     policy.write_text("auto_ami_policy:\n  emergency_budget: 0.5\n")
-    for done in (prism(world, "templates", "apply", template), prism(world, "policy", "apply", policy, "--yes")):
+    for done in (prism(world, "templates", "apply", template), prism(world, "policy", "apply", policy)):
         assert done.returncode == 0, done.stderr
     applied = world.adopt(name, base)
     assert applied.built()["ending"]["kind"] == "complete"

@@ -8,9 +8,9 @@ from tests.system.conftest import lived, shared_by
 from tests.system.table import stream_record
 
 
-# The embedded AWS doesn't know that this call is about a workflow execution, and checks it against a star.
-STEPS = {"Version": "2012-10-17", "Statement": [
-    {"Effect": "Allow", "Action": "imagebuilder:ListWorkflowStepExecutions", "Resource": "*"}]}  # fmt: skip
+# What the embedded AWS can't tell as AWS does: which workflow execution a call is about, and an image's tags.
+UNTOLD = ["imagebuilder:ListWorkflowStepExecutions", "ec2:DeregisterImage", "ec2:DeleteSnapshot"]
+ALLOWED = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": UNTOLD, "Resource": "*"}]}
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def roles(request):
         for function in ("FinishImage", "CloseBuild"):
             role = deployed.aws.client("lambda").get_function_configuration(
                 FunctionName=deployed.aws.outputs[f"{function}FunctionName"])["Role"].rsplit("/", 1)[-1]  # fmt: skip
-            iam.put_role_policy(RoleName=role, PolicyName="local", PolicyDocument=json.dumps(STEPS))
+            iam.put_role_policy(RoleName=role, PolicyName="local", PolicyDocument=json.dumps(ALLOWED))
         yield deployed
 
 

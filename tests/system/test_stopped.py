@@ -37,7 +37,7 @@ def test_one_that_is_stopped_while_it_waits_frees_its_claim(world, is_told):
 
 @pytest.mark.parametrize("is_told", [True, False], ids=["told", "not told"])
 def test_one_that_is_stopped_while_image_builder_runs_cancels_that_and_pays_what_it_took(world, is_told):
-    template = world.template()
+    template = world.template(world.base(architecture="x86_64"))
     template.will("succeed", seconds=7200)
     execution = world.start(template)
     template.runs()

@@ -24,9 +24,9 @@ def test_a_look_that_fails_does_not_stop_the_others_and_is_made_at_the_next_run(
 @pytest.mark.parametrize(
     "service, operation, count",
     [
-        ("dynamodb", "GetItem", 4),
-        ("dynamodb", "TransactWriteItems", 4),
-        ("dynamodb", "Query", 4),
+        ("dynamodb", "GetItem", 6),
+        ("dynamodb", "TransactWriteItems", 6),
+        ("dynamodb", "Query", 6),
         ("imagebuilder", "CreateComponent", 4),
         ("imagebuilder", "StartImagePipelineExecution", 2),
         ("ssm", "PutParameter", 2),

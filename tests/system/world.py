@@ -18,7 +18,7 @@ class World:
 
     def __init__(self, aws, inbox, free_bases: list):
         self.aws, self.inbox, self.table = aws, inbox, Table(aws)
-        self._free, self._templates, self._executions = free_bases, [], []
+        self._free, self._templates = free_bases, []
         self._published = {}
 
     # -- what stands there ---------------------------------------------------------------------------------------
@@ -87,10 +87,9 @@ class World:
 
     def start_with(self, given, name: str | None = None) -> str:
         named = {"name": name} if name else {}
-        arn = self.aws.client("stepfunctions").start_execution(
+        started = self.aws.client("stepfunctions").start_execution(
             stateMachineArn=self.aws.outputs["BuildImageStateMachineArn"], input=json.dumps(given), **named)  # fmt: skip
-        self._executions.append(arn["executionArn"])
-        return arn["executionArn"]
+        return started["executionArn"]
 
     def stop(self, execution: str) -> None:
         self.aws.client("stepfunctions").stop_execution(executionArn=execution)
@@ -130,8 +129,11 @@ class World:
 
     def executions_of(self, template: "Template") -> list:
         """Every execution that asks for a template, whoever started it."""
+        return self._executions(template)
+
+    def _executions(self, template: "Template", **only) -> list:
         found = self.aws.client("stepfunctions").get_paginator("list_executions").paginate(
-            stateMachineArn=self.aws.outputs["BuildImageStateMachineArn"])  # fmt: skip
+            stateMachineArn=self.aws.outputs["BuildImageStateMachineArn"], **only)  # fmt: skip
         arns = [one["executionArn"] for page in found for one in page["executions"]]
         return [arn for arn in arns if self._asks_for(arn) == template.name]
 
@@ -153,9 +155,8 @@ class World:
     def leave(self) -> None:
         """Stops what runs, and takes away what could answer another test's events."""
         for template in self._templates:
-            for arn in self.executions_of(template):
-                if self.execution(arn)["status"] == "RUNNING":
-                    self.stop(arn)
+            for arn in self._executions(template, statusFilter="RUNNING"):
+                self.stop(arn)
             self.table.delete("TEMPLATES", template.name)
             self.table.delete(template.base.partition, f"DEPENDANT#{template.name}")
         self.table.delete("POLICY", "CURRENT")

@@ -129,7 +129,8 @@ async fn refuse_broken(stack: &Stack, request: &Request) -> anyhow::Result<()> {
         Standing::Running | Standing::Succeeded => Ok(()),
         Standing::Broken | Standing::Stopped => {
             let cause = stack.workflow.cause(&request.execution).await?;
-            let cause = cause.unwrap_or_else(|| "it failed or was stopped; its history in Step Functions tells why".to_owned());
+            let cause =
+                cause.unwrap_or_else(|| "it failed or was stopped; its history in Step Functions tells why".to_owned());
             Err(anyhow!("the request {} did not go through: {cause}", request.id))
         }
         Standing::Gone => Err(anyhow!("the execution {} is gone", request.id)),

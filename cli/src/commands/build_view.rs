@@ -88,6 +88,10 @@ pub fn planned(build: BuildId, own: bool, claim: &Claim, now: Timestamp) -> Plan
         None => (held.slot.at, &held.slot.reason),
     });
     let done_at = held.zip(turn).map(|(held, (at, _))| after(at.max(now), held.queued.demand.expected));
+    if answer == AnsweredBy::Next {
+        let reason = Some(format!("follows {build}"));
+        return Planned { build, answer, estimate: None, starts_at: done_at, done_at: None, reason };
+    }
     Planned {
         build,
         answer,
@@ -117,7 +121,10 @@ pub fn ended(build: &Build, now: Timestamp) -> Option<Ended> {
 impl Started {
     /// Whether everything that was waited for has its image.
     pub fn went_well(&self) -> bool {
-        self.requests.iter().filter_map(|request| request.ending.as_ref()).all(|ended| ended.kind == EndingKind::Complete)
+        self.requests
+            .iter()
+            .filter_map(|request| request.ending.as_ref())
+            .all(|ended| ended.kind == EndingKind::Complete)
     }
 }
 
@@ -137,9 +144,7 @@ impl Started {
         ];
         match &request.planned {
             Some(planned) => lines.extend(planned.lines(look)),
-            None => lines.push(format!(
-                "Build: still being planned; to see it: prism builds list {template}"
-            )),
+            None => lines.push(format!("Build: still being planned; to see it: prism builds list {template}")),
         }
         lines.push(format!("Progress: {}", request.id));
         lines.extend(request.ending.as_ref().map(Ended::line));
@@ -156,7 +161,7 @@ impl Planned {
         }];
         lines.extend(self.estimate.map(|estimate| format!("Estimated cost: {estimate}")));
         if let (Some(at), Some(reason)) = (self.starts_at, &self.reason)
-            && at > look.now
+            && !look.is_now(at)
         {
             lines.push(format!("Starts: {}: it {reason}", look.when(at)));
         }
@@ -207,7 +212,13 @@ mod tests {
 
     fn claim() -> Claim {
         let build = samples::builds().remove(2);
-        Claim { target: build.id.target.clone(), counter: 5, held: Some(samples::held(&build)), next: None, revision: 3 }
+        Claim {
+            target: build.id.target.clone(),
+            counter: 5,
+            held: Some(samples::held(&build)),
+            next: None,
+            revision: 3,
+        }
     }
 
     #[test]
@@ -234,7 +245,8 @@ mod tests {
         let joined = planned(samples::builds()[2].id.clone(), false, &claim(), look().now);
         assert_eq!(joined.answer, AnsweredBy::Joined);
         let wish = serde_json::from_value(serde_json::json!({"template": "python-ml"})).unwrap();
-        let follows = planned(samples::builds()[2].id.clone(), false, &Claim { next: Some(wish), ..claim() }, look().now);
+        let follows =
+            planned(samples::builds()[2].id.clone(), false, &Claim { next: Some(wish), ..claim() }, look().now);
         assert_eq!(follows.answer, AnsweredBy::Next);
         insta::assert_snapshot!(plain(&started(false, request(Some(joined), None)).text(&look())));
     }

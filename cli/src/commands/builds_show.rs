@@ -12,7 +12,7 @@ use serde::Serialize;
 use termtree::Tree;
 
 use super::On;
-use super::status_view::verb;
+use super::decision_view::{is_about, told};
 use crate::args::BuildsShow;
 use crate::condition::{Condition, Known, condition};
 use crate::look::{BOLD, Look, branch, length, paint};
@@ -56,9 +56,10 @@ async fn read(stack: &Stack, args: &BuildsShow) -> anyhow::Result<Shown> {
 
 fn shown(build: Build, claim: Claim, mut decisions: Vec<Decision>) -> Shown {
     let name = build.id.to_string();
-    decisions.retain(|decision| decision.subject == name);
+    decisions.retain(|decision| is_about(decision, &name));
     let held = claim.held.filter(|held| held.queued.build == build.id);
-    let condition = held.map(|held| condition(&Known { held: Some(held), builds: vec![build.clone()], ..Known::default() }));
+    let condition =
+        held.map(|held| condition(&Known { held: Some(held), builds: vec![build.clone()], ..Known::default() }));
     Shown { build, condition, decisions }
 }
 
@@ -102,7 +103,7 @@ impl Shown {
 
     fn decided(&self, look: &Look) -> Option<Tree<String>> {
         let one = |decision: &Decision| {
-            let head = format!("{} {}", look.stamp(decision.at), verb(decision.kind));
+            let head = format!("{} {}", look.stamp(decision.at), told(decision).1);
             branch(head, decision.reasons.iter().map(|reason| printable(reason, 400)))
         };
         let oldest_first = self.decisions.iter().rev().map(one);
@@ -123,7 +124,10 @@ impl Shown {
 
     fn run(&self, look: &Look) -> Option<Tree<String>> {
         let run = self.build.run.as_ref()?;
-        let mut tree = branch("Image Builder", [format!("Started: {}", look.instant(run.started_at)), format!("Image: {}", run.arn)]);
+        let mut tree = branch(
+            "Image Builder",
+            [format!("Started: {}", look.instant(run.started_at)), format!("Image: {}", run.arn)],
+        );
         if let Some(ran) = self.build.ran(look.now) {
             let word = if self.build.outcome.is_some() { "Ran" } else { "Running for" };
             tree.push(format!("{word}: {}", if ran.as_mins() > 0 { length(ran) } else { humanize(ran) }));

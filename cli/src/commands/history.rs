@@ -7,10 +7,10 @@ use prism_domain::id::TemplateName;
 use prism_domain::problem::printable;
 use serde::Serialize;
 
-use super::status_view::verb;
+use super::decision_view::told;
+use super::status_view::TargetRow;
 use super::{On, no_such_template};
 use crate::args::History as Args;
-use crate::condition::Condition;
 use crate::look::{BOLD, DIM, Look, branch, paint};
 use crate::output::Answer;
 use crate::progress::during;
@@ -24,7 +24,7 @@ const READ: usize = 5_000;
 pub struct History {
     template: TemplateName,
     /// How it stands now, on each architecture.
-    now: Vec<Condition>,
+    now: Vec<TargetRow>,
     /// Only of this day.
     on: Option<Date>,
     /// Newest first.
@@ -48,13 +48,13 @@ pub async fn run(on: &On, args: &Args) -> anyhow::Result<()> {
 fn history(standing: Standing, mut decisions: Vec<Decision>, on: Option<Date>, limit: usize, look: &Look) -> History {
     decisions.retain(|decision| on.is_none_or(|day| look.zone.date(decision.at) == day));
     decisions.truncate(limit);
-    let now = standing.targets.into_iter().map(|target| target.condition).collect();
+    let now = standing.targets.into_iter().map(TargetRow::from).collect();
     History { template: standing.record.name, now, on, decisions }
 }
 
 impl Answer for History {
     fn text(&self, look: &Look) -> String {
-        let mut lines: Vec<String> = self.now.iter().map(|condition| format!("Now: {}", condition.line(look))).collect();
+        let mut lines: Vec<String> = self.now.iter().map(|row| self.standing(row, look)).collect();
         let zone = look.zone.name();
         let of = self.on.map(|day| format!(" on {} ({zone})", day.strftime("%a %-d %b %Y"))).unwrap_or_default();
         if self.decisions.is_empty() {
@@ -67,13 +67,20 @@ impl Answer for History {
     }
 }
 
+impl History {
+    fn standing(&self, row: &TargetRow, look: &Look) -> String {
+        let of = if self.now.len() > 1 { format!(" ({})", row.architecture) } else { String::new() };
+        format!("Now{of}: {}", row.condition.line(look))
+    }
+}
+
 /// A decision and its reasons.
-pub fn tree(decision: &Decision, look: &Look) -> String {
+fn tree(decision: &Decision, look: &Look) -> String {
+    let (subject, became) = told(decision);
     let head = format!(
-        "{} {} {} {}",
+        "{} {} {became} {}",
         look.stamp(decision.at),
-        paint(BOLD, printable(&decision.subject, 100)),
-        verb(decision.kind),
+        paint(BOLD, subject),
         paint(DIM, format!("({})", look.ago(decision.at)))
     );
     branch(head, decision.reasons.iter().map(|reason| printable(reason, 400))).to_string()

@@ -5,6 +5,7 @@ mod build;
 mod build_view;
 mod builds_list;
 mod builds_show;
+mod decision_view;
 mod history;
 mod notifications;
 mod policy_apply;

@@ -87,7 +87,12 @@ impl Row {
             look.ago(self.created_at)
         );
         // The first line of the text is the subject's beginning.
-        let body = self.body.lines().skip(1).filter(|line| !line.trim().is_empty()).map(|line| format!("   {}", printable(line, 600)));
+        let body = self
+            .body
+            .lines()
+            .skip(1)
+            .filter(|line| !line.trim().is_empty())
+            .map(|line| format!("   {}", printable(line, 600)));
         std::iter::once(head).chain(body).collect::<Vec<_>>().join("\n")
     }
 }
@@ -109,14 +114,20 @@ mod tests {
     fn notices_are_listed_newest_first_with_their_text() {
         let records = vec![
             record(
-                "build-complete:python-ml-x86_64-4", NoticeKind::BuildComplete, "Build complete: python-ml-x86_64-4 (manual)",
+                "build-complete:python-ml-x86_64-4",
+                NoticeKind::BuildComplete,
+                "Build complete: python-ml-x86_64-4 (manual)",
                 "Build complete\n\nBuild: python-ml-x86_64-4\n├── Template: python-ml\n└── New AMI: ami-00000009 (us-east-1)\n",
-                "2026-11-23T12:00:00Z", true,
+                "2026-11-23T12:00:00Z",
+                true,
             ),
             record(
-                "update-available:ubuntu-22.04/x86_64/us-east-1/3", NoticeKind::UpdateAvailable, "Security update available: ubuntu-22.04 (HIGH), 1 template to rebuild",
+                "update-available:ubuntu-22.04/x86_64/us-east-1/3",
+                NoticeKind::UpdateAvailable,
+                "Security update available: ubuntu-22.04 (HIGH), 1 template to rebuild",
                 "Security update available\n\nBase image: ubuntu-22.04 (x86_64, us-east-1)\n└── Rebuilds planned: 1\n",
-                "2026-11-23T16:30:00Z", false,
+                "2026-11-23T16:30:00Z",
+                false,
             ),
         ];
         let list = list(records, 7);

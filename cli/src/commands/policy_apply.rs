@@ -95,7 +95,9 @@ impl Answer for Plan {
         let head = match (self.applied, self.differences.is_empty()) {
             (true, _) => format!("The policy is in force as version {}", self.version),
             (false, true) => format!("Nothing to apply: the policy is as in version {}", self.version),
-            (false, false) => format!("Would put the policy in force as version {}. Nothing was written (--dry-run)", self.version),
+            (false, false) => {
+                format!("Would put the policy in force as version {}. Nothing was written (--dry-run)", self.version)
+            }
         };
         let mut lines: Vec<String> = self.differences.iter().flat_map(difference).collect();
         if self.applied && lines.is_empty() {
@@ -116,7 +118,9 @@ mod tests {
 
     #[test]
     fn a_plan_tells_what_changes_and_what_has_no_effect() {
-        let next = policy("auto_ami_policy:\n  daily_budget: 40\n  build_window: \"01:00-05:00\"\n  semester_prep_window: summer\n");
+        let next = policy(
+            "auto_ami_policy:\n  daily_budget: 40\n  build_window: \"01:00-05:00\"\n  semester_prep_window: summer\n",
+        );
         let current = Policy { version: 2, ..Policy::default() };
         let plan = plan(&current, &next, look().now);
         insta::assert_snapshot!(plain(&plan.text(&look())));

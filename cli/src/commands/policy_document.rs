@@ -98,7 +98,7 @@ mod tests {
         let everything = json!({"auto_ami_policy": {
             "timezone": "America/New_York", "urgent_window": "12:00-13:00", "off_peak_window": "22:00-24:00 UTC",
             "rebuild_every": "30 days", "max_cost_by_level": {"low": 2.5, "critical": "0.083215"},
-            "regions": ["us-west-2"], "budget_tracking": true, "prefer_off_peak": true, "daily_budget": 12.345678,
+            "regions": ["us-west-2"], "budget_tracking": true, "prefer_off_peak": true, "daily_budget": "12.345678",
             "grants": [{"name": "NSF-1234567", "templates": ["python-ml"]}],
             "security_updates": {"critical_window": "immediate", "high_window": "1h 30m", "notify_instructors": true},
             "seasonal_precompilation": {"schedule": "2 weeks before semester start", "templates": ["python-ml"]},

@@ -91,7 +91,9 @@ fn security(policy: &Policy) -> Vec<Tree<String>> {
         let within = if within.is_zero() { "at once".to_owned() } else { format!("within {}", humanize(within)) };
         let approval = match level {
             SecurityLevel::Low if policy.low_needs_approval => ", once a person approves",
-            SecurityLevel::Critical if policy.emergency_needs_approval => ", once a person approves the emergency money",
+            SecurityLevel::Critical if policy.emergency_needs_approval => {
+                ", once a person approves the emergency money"
+            }
             _ => "",
         };
         let most = policy.max_cost(level).map(|most| format!(", for {most} a build at most")).unwrap_or_default();
@@ -124,7 +126,11 @@ fn money(policy: &Policy) -> Vec<Tree<String>> {
 
 fn places(policy: &Policy) -> Vec<Tree<String>> {
     let regions: Vec<&str> = policy.regions.iter().map(|region| region.as_str()).collect();
-    let regions = if regions.is_empty() { "the home region".to_owned() } else { format!("the home region, {}", regions.join(", ")) };
+    let regions = if regions.is_empty() {
+        "the home region".to_owned()
+    } else {
+        format!("the home region, {}", regions.join(", "))
+    };
     [
         format!("Published in: {regions}"),
         format!("Told before a rebuild: {}", yes(policy.notify_before_rebuild)),

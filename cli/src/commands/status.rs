@@ -2,12 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use prism_aws::{journal, ledger, policies};
-use prism_domain::decision::{Decision, DecisionKind};
+use prism_domain::decision::Decision;
 use prism_domain::duration::{after, before};
 use prism_domain::ledger::{BudgetSource, Ledger, Period, periods};
 use prism_domain::policy::Policy;
 
 use super::On;
+use super::decision_view::is_detail;
 use super::status_view::{Activity, BudgetRow, Status, TemplateRow};
 use crate::progress::{during, each};
 use crate::stack::Stack;
@@ -88,7 +89,8 @@ fn completion(all: &Everything, now: Timestamp) -> Option<Timestamp> {
 }
 
 fn activity(bases: &Bases, decisions: &[Decision], now: Timestamp) -> Vec<Activity> {
-    let mut told: Vec<Activity> = decisions.iter().filter(|d| d.kind != DecisionKind::Reserve).map(Activity::of_decision).collect();
+    let mut told: Vec<Activity> =
+        decisions.iter().filter(|decision| !is_detail(decision)).map(Activity::of_decision).collect();
     told.extend(bases.values().flat_map(|base| &base.updates).map(Activity::of_update));
     let since = before(now, RECENT);
     told.retain(|activity| activity.at >= since);
@@ -107,7 +109,9 @@ mod tests {
     fn facts() -> Facts {
         let policy = Policy::default();
         let mut ledger = Ledger::default();
-        for (period, committed, spent) in [("daily#2026-11-23", 3_200_000, 1_200_000), ("monthly#2026-11", 81_500_000, 79_500_000)] {
+        for (period, committed, spent) in
+            [("daily#2026-11-23", 3_200_000, 1_200_000), ("monthly#2026-11", 81_500_000, 79_500_000)]
+        {
             let balance = ledger.balances.entry(period.parse().unwrap()).or_default();
             balance.committed.0 = committed;
             balance.spent.0 = spent;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use prism_domain::architecture::Architecture;
-use prism_domain::decision::{Decision, DecisionKind};
+use prism_domain::decision::Decision;
 use prism_domain::id::TemplateName;
 use prism_domain::ledger::Period;
 use prism_domain::money::MicroDollars;
@@ -11,10 +11,11 @@ use prism_domain::update::{BaseImageUpdate, UpdateType};
 use serde::Serialize;
 use termtree::Tree;
 
+use super::decision_view::told;
 use crate::condition::Condition;
 use crate::look::{BAD, BOLD, Look, WARN, branch, paint};
 use crate::output::Answer;
-use crate::standing::Standing;
+use crate::standing::{Standing, TargetStanding};
 
 /// How everything stands.
 #[derive(Debug, Serialize)]
@@ -37,11 +38,17 @@ pub struct TemplateRow {
     targets: Vec<TargetRow>,
 }
 
+/// How a template stands on one architecture.
 #[derive(Debug, Serialize)]
-struct TargetRow {
-    architecture: Architecture,
-    #[serde(flatten)]
-    condition: Condition,
+pub struct TargetRow {
+    pub architecture: Architecture,
+    pub condition: Condition,
+}
+
+impl From<TargetStanding> for TargetRow {
+    fn from(target: TargetStanding) -> Self {
+        Self { architecture: target.architecture, condition: target.condition }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -66,7 +73,7 @@ impl From<Standing> for TemplateRow {
             name: standing.record.name,
             disabled: standing.record.disabled,
             fault: standing.resolved.err(),
-            targets: targets.map(|t| TargetRow { architecture: t.architecture, condition: t.condition }).collect(),
+            targets: targets.map(TargetRow::from).collect(),
         }
     }
 }
@@ -78,29 +85,18 @@ impl Activity {
             UpdateType::Security => format!("security: {}", update.security_level),
             other => other.to_string(),
         };
-        Self { at: update.updated_at, text: format!("{} base image updated ({}, {kind})", image.name, image.architecture) }
+        Self {
+            at: update.updated_at,
+            text: format!("{} base image updated ({}, {kind})", image.name, image.architecture),
+        }
     }
 
     pub fn of_decision(decision: &Decision) -> Self {
         let reasons = decision.reasons.join("; ");
-        let text = format!("{} {}: {reasons}", decision.subject, verb(decision.kind));
+        let (subject, became) = told(decision);
+        let text = format!("{subject} {became}: {reasons}");
         Self { at: decision.at, text: printable(text.trim_end_matches(": "), 300) }
     }
-}
-
-/// What became of the subject of a decision.
-pub fn verb(kind: DecisionKind) -> String {
-    match kind {
-        DecisionKind::Build => "queued",
-        DecisionKind::Join => "joined by another request",
-        DecisionKind::Supersede => "queued in the place of another",
-        DecisionKind::Defer => "followed by another build",
-        DecisionKind::Skip => "skipped",
-        DecisionKind::Stop => "ended without an image",
-        DecisionKind::Reserve => "got its money",
-        DecisionKind::Publish => "published",
-    }
-    .to_owned()
 }
 
 impl Answer for Status {
@@ -122,10 +118,7 @@ impl Answer for Status {
 
 impl Status {
     fn money(&self) -> Tree<String> {
-        let running = format!(
-            "Running builds: {} of {} at a time",
-            self.running, self.max_concurrent_builds
-        );
+        let running = format!("Running builds: {} of {} at a time", self.running, self.max_concurrent_builds);
         let mut tree = branch(paint(BOLD, "Budgets:"), self.budgets.iter().map(BudgetRow::line));
         tree.push(running);
         tree
@@ -147,7 +140,11 @@ impl Status {
 impl TemplateRow {
     fn lines(&self, look: &Look) -> Vec<String> {
         if let Some(fault) = &self.fault {
-            return vec![format!("{}: {}", self.name, paint(BAD, format!("✗ Cannot be built: {}", printable(fault, 300))))];
+            return vec![format!(
+                "{}: {}",
+                self.name,
+                paint(BAD, format!("✗ Cannot be built: {}", printable(fault, 300)))
+            )];
         }
         let line = |target: &TargetRow| {
             let name = if self.targets.len() > 1 {
@@ -156,7 +153,11 @@ impl TemplateRow {
                 self.name.to_string()
             };
             let never = if target.condition == Condition::NeverBuilt {
-                let one = if self.targets.len() > 1 { format!(" --architecture {}", target.architecture) } else { String::new() };
+                let one = if self.targets.len() > 1 {
+                    format!(" --architecture {}", target.architecture)
+                } else {
+                    String::new()
+                };
                 format!(": prism templates auto-ami build {}{one}", self.name)
             } else {
                 String::new()

@@ -40,7 +40,10 @@ pub async fn run(on: &On, args: &Apply) -> anyhow::Result<()> {
     for (written, change) in plan.templates.iter_mut().filter(|change| change.kind != Kind::Unchanged).enumerate() {
         let write = templates::apply(&stack.table, &change.name, &change.template, on.output.look.now);
         let applied = during("applying templates", write).await.with_context(|| {
-            format!("{} could not be applied; {written} before it were, and applying again goes on from there", change.name)
+            format!(
+                "{} could not be applied; {written} before it were, and applying again goes on from there",
+                change.name
+            )
         })?;
         change.revision = applied.unwrap_or(change.revision);
     }
@@ -108,7 +111,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_told_with_its_file() {
-        let (_, faults) = read(&[PathBuf::from("/nowhere/a.yaml"), PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))]);
+        let (_, faults) = read(&[
+            PathBuf::from("/nowhere/a.yaml"),
+            PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
+        ]);
         assert!(faults.len() >= 2 && faults[0].starts_with("/nowhere/a.yaml could not be opened: "), "{faults:?}");
     }
 }

@@ -111,9 +111,9 @@ fn check(name: &TemplateName, all: &BTreeMap<TemplateName, Template>) -> Result<
 fn base_fault(resolved: &ResolvedTemplate) -> Vec<String> {
     let (base, architecture) = (&resolved.base, resolved.architecture());
     let Some(found) = catalogue::find(base) else {
-        let called = catalogue::all().iter().flat_map(|base| {
-            std::iter::once(base.name.as_str()).chain(base.aliases.iter().map(String::as_str))
-        });
+        let called = catalogue::all()
+            .iter()
+            .flat_map(|base| std::iter::once(base.name.as_str()).chain(base.aliases.iter().map(String::as_str)));
         let hint = near::hint(base.as_str(), called, "prism base-images list shows all");
         return vec![format!("base is {base}, which is not in the catalogue of base images; {hint}")];
     };
@@ -147,7 +147,12 @@ fn parents_first(mut given: Vec<Given>) -> Vec<Given> {
     ordered
 }
 
-fn change(given: Given, resolved: &ResolvedTemplate, stored: &[TemplateRecord], after: &BTreeMap<TemplateName, Template>) -> Change {
+fn change(
+    given: Given,
+    resolved: &ResolvedTemplate,
+    stored: &[TemplateRecord],
+    after: &BTreeMap<TemplateName, Template>,
+) -> Change {
     let Given { file, template } = given;
     let record = stored.iter().find(|record| record.name == template.slug);
     let kind = match record {
@@ -204,7 +209,8 @@ impl Answer for Plan {
     fn text(&self, _: &Look) -> String {
         let trees: Vec<String> = self.templates.iter().map(Change::text).collect();
         let unchanged = self.templates.len() - self.changes();
-        let unchanged = if unchanged > 0 { format!(" {} as before.", count(unchanged, "template")) } else { String::new() };
+        let unchanged =
+            if unchanged > 0 { format!(" {} as before.", count(unchanged, "template")) } else { String::new() };
         let end = match (self.changes(), self.applied) {
             (0, _) => "Nothing to apply: all is as it was applied before.".to_owned(),
             (changes, true) => {
@@ -269,7 +275,11 @@ mod tests {
 
     #[test]
     fn a_plan_tells_what_is_new_what_changes_and_what_does_not() {
-        let stored = [stored(BASICS, 3), stored("name: Notes\nbase: debian-12\n", 1), stored("name: Lab\ninherits: basics\n", 2)];
+        let stored = [
+            stored(BASICS, 3),
+            stored("name: Notes\nbase: debian-12\n", 1),
+            stored("name: Lab\ninherits: basics\n", 2),
+        ];
         let files = vec![
             given("child.yaml", "name: Child\ninherits: basics\ninstance_defaults: {type: m7g.large}\n"),
             given("basics.yaml", "name: Basics\nbase: ubuntu-24.04\nversion: 1.1.0\npackages: {system: [git, jq]}\n"),

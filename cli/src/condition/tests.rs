@@ -12,7 +12,7 @@ use prism_domain::money::MicroDollars;
 use prism_domain::request::CompilationRequest;
 use prism_domain::schedule::Queued;
 use prism_domain::slot::{Demand, Slot};
-use prism_domain::update::{SeenImage, observe, Observation};
+use prism_domain::update::{Observation, SeenImage, observe};
 use serde_json::json;
 
 use super::*;
@@ -59,7 +59,9 @@ fn build(number: u32) -> Build {
     Build {
         id: target.build(number),
         request_id: format!("request-{number}").parse().unwrap(),
-        execution: format!("arn:aws:states:us-east-1:123456789012:execution:prism-auto-ami-build-image:request-{number}"),
+        execution: format!(
+            "arn:aws:states:us-east-1:123456789012:execution:prism-auto-ami-build-image:request-{number}"
+        ),
         request: CompilationRequest {
             target,
             trigger: BuildTrigger::Manual,
@@ -122,7 +124,10 @@ pub fn builds() -> Vec<Build> {
         reservation: Some(reservation(ReservationState::Settled { amount: MicroDollars(75_000) })),
         run: Some(run(3, "2026-11-21T09:00:00Z")),
         outcome: Some(ImageOutcome {
-            result: ImageResult::Failed { step: Some("InstallPackages".into()), message: "package nosuch is missing".into() },
+            result: ImageResult::Failed {
+                step: Some("InstallPackages".into()),
+                message: "package nosuch is missing".into(),
+            },
             ended_at: at("2026-11-21T09:09:30Z"),
             arn: run(3, "2026-11-21T09:00:00Z").arn,
         }),
@@ -204,21 +209,33 @@ pub fn decisions() -> Vec<Decision> {
             "it waits for the off-peak window, which opens 02:00 UTC (in 10 hours)",
             "2026-11-23T16:00:00Z",
         ),
+        decision(DecisionKind::Publish, "python-ml-x86_64-4:closed", "its image is published", "2026-11-22T12:32:10Z"),
         decision(DecisionKind::Publish, "python-ml-x86_64-4", "its tests passed", "2026-11-22T12:32:00Z"),
-        decision(DecisionKind::Reserve, "python-ml-x86_64-4", "$2.00 is reserved from the monthly budget", "2026-11-22T12:00:30Z"),
-        decision(DecisionKind::Build, "python-ml-x86_64-4", "it starts as soon as the monthly budget allows", "2026-11-22T12:00:00Z"),
+        decision(
+            DecisionKind::Reserve,
+            "python-ml-x86_64-4",
+            "$2.00 is reserved from the monthly budget",
+            "2026-11-22T12:00:30Z",
+        ),
+        decision(
+            DecisionKind::Build,
+            "python-ml-x86_64-4",
+            "it starts as soon as the monthly budget allows",
+            "2026-11-22T12:00:00Z",
+        ),
     ]
 }
 
 fn standing(yaml: &str, known: &[Known]) -> Standing {
     let template = prism_templates::parse(yaml).unwrap();
     let all = [(template.slug.clone(), template.clone())].into();
-    let targets = known.iter().zip(prism_domain::architecture::Architecture::ALL).map(|(known, architecture)| TargetStanding {
-        architecture,
-        channel: known.channel.clone(),
-        held: known.held.clone(),
-        condition: condition(known),
-    });
+    let targets =
+        known.iter().zip(prism_domain::architecture::Architecture::ALL).map(|(known, architecture)| TargetStanding {
+            architecture,
+            channel: known.channel.clone(),
+            held: known.held.clone(),
+            condition: condition(known),
+        });
     Standing {
         resolved: crate::standing::resolve(&template.slug, &all),
         targets: targets.collect(),
@@ -243,7 +260,8 @@ pub fn everything() -> Everything {
         update: Some(update()),
         ..Known::default()
     };
-    let compiled = Known { tracked: None, update: None, channel: Some(channel("basics", "ami-00000002")), ..Known::default() };
+    let compiled =
+        Known { tracked: None, update: None, channel: Some(channel("basics", "ami-00000002")), ..Known::default() };
     let queued = Known {
         held: Some(held(&waiting)),
         channel: Some(channel("python-ml", "ami-00000001")),
@@ -258,7 +276,10 @@ pub fn everything() -> Everything {
         standing(&format!("name: Python ML\n{base}"), &[queued]),
         standing(&format!("name: Genomics\n{base}"), &[moved]),
         standing(&format!("name: R Research\n{base}"), &[Known { builds: vec![failed], ..Known::default() }]),
-        standing(&format!("name: Vision\n{base}"), &[Known { held: Some(building), builds: vec![running], ..Known::default() }]),
+        standing(
+            &format!("name: Vision\n{base}"),
+            &[Known { held: Some(building), builds: vec![running], ..Known::default() }],
+        ),
         disabled,
         standing("name: Broken\ninherits: nobody", &[]),
     ];
@@ -282,7 +303,10 @@ fn a_target_that_was_never_built_says_so() {
 fn a_failed_build_is_told_until_one_succeeds() {
     let [done, failed, _] = <[Build; 3]>::try_from(builds()).unwrap();
     let known = |builds| Known { channel: Some(channel("python-ml", "ami-00000001")), builds, ..Known::default() };
-    assert!(line(&known(vec![failed.clone(), done.clone()])).starts_with("✗ Last build failed (python-ml-x86_64-3, 2 days ago): "));
+    assert!(
+        line(&known(vec![failed.clone(), done.clone()]))
+            .starts_with("✗ Last build failed (python-ml-x86_64-3, 2 days ago): ")
+    );
     assert_eq!(line(&known(vec![done, failed])), "✓ Compiled (last: 2 days ago)");
 }
 

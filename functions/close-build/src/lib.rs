@@ -137,9 +137,11 @@ impl Function for CloseBuild {
         fault::point("close-build.cleared");
         if build.published_at.is_some() {
             self.collect(&build).await?;
-            self.follow_base_image(&build).await?;
         }
         self.begin_next(&record).await?;
+        if build.published_at.is_some() {
+            self.follow_base_image(&build).await?;
+        }
         self.functions.poke(&self.schedule_builds, &json!({})).await?;
         let Some(ending) = build.ending else { return Err(Error::lost_race(format!("closing build {}", build.id))) };
         tracing::info!(ending = ?ending.kind, "closed: {}", ending.message);
@@ -191,10 +193,15 @@ impl CloseBuild {
     }
 
     /// Starts what the base image's moves ask for that came while the build ran: whoever responded to them may
-    /// have found no image yet that stood on it. Where somebody did, this is the same request.
+    /// have found no image yet that stood on it. Where somebody did, this is the same request; and whatever else
+    /// is built next stands on what the base image is by then.
     async fn follow_base_image(&self, build: &Build) -> Result<()> {
         let Some(frozen) = &build.frozen else { return Ok(()) };
         let target = &build.id.target;
+        let claim = claims::of(&self.table, target).await?;
+        if claim.held.is_some() || claim.next.is_some() {
+            return Ok(());
+        }
         let region = settings::parsed("AWS_REGION")?;
         let Some(tracked) = base_images::current(&self.table, &frozen.base, target.architecture, &region).await? else {
             return Ok(());
@@ -203,7 +210,8 @@ impl CloseBuild {
             return Ok(());
         }
         let moves = base_images::newest_updates(&self.table, &frozen.base, target.architecture, MOVES).await?;
-        let since = moves.iter().map(|record| &record.update).take_while(|update| update.image_id != frozen.base_image_id);
+        let since =
+            moves.iter().map(|record| &record.update).take_while(|update| update.image_id != frozen.base_image_id);
         for update in since {
             let input = RequestInput::for_updates(target, vec![update.id.clone()]);
             self.workflow.start(&requests::of_update(&update.id, target)?, &input).await?;

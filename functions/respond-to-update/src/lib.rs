@@ -121,6 +121,7 @@ impl RespondToUpdate {
         };
         let write = journal::write(&target.template, &decision)?;
         let _: Applied = self.table.transact("writing the journal", vec![write]).await?;
+        fault::point("respond-to-update.skipped");
         Ok(())
     }
 

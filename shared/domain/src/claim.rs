@@ -209,7 +209,10 @@ mod tests {
     fn a_request_is_not_stopped_by_the_limit_of_the_build_that_it_joins() {
         let frugal = waiting(&request(BuildTrigger::Manual, Some(5)), None);
         let joined = |limit| frugal.clone().joined_by(&request(BuildTrigger::Security, limit)).queued.max_cost;
-        assert_eq!((joined(None), joined(Some(9)), joined(Some(2))), (None, Some(MicroDollars(9)), Some(MicroDollars(5))));
+        assert_eq!(
+            (joined(None), joined(Some(9)), joined(Some(2))),
+            (None, Some(MicroDollars(9)), Some(MicroDollars(5)))
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 """The AMIs that a build makes: one when its build stage ends, the outputs when it is distributed.
 
 https://docs.aws.amazon.com/imagebuilder/latest/userguide/manage-distribution-settings.html
+https://docs.aws.amazon.com/imagebuilder/latest/userguide/tag-resources.html
+https://docs.aws.amazon.com/aws-managed-policy/latest/reference/EC2ImageBuilderLifecycleExecutionPolicy.html
 """
 
 import time
@@ -36,24 +38,29 @@ def _stamp() -> str:
     return rfc3339(time.time()).replace(":", "-")
 
 
+def _service_tags(image: dict) -> dict:
+    """What an AMI and its snapshots get of the service itself."""
+    return {"CreatedBy": "EC2 Image Builder", "Ec2ImageBuilderArn": image["arn"]}
+
+
 def _own_tags(image: dict) -> dict:
-    return {
-        **image["imageRecipe"].get("amiTags", {}),
-        "CreatedBy": "EC2 Image Builder",
-        "Ec2ImageBuilderArn": image["arn"],
-    }
+    """The recipe's tags are the AMI's alone."""
+    return {**image["imageRecipe"].get("amiTags", {}), **_service_tags(image)}
 
 
 def build(image: dict) -> None:
     """The AMI of the build stage, in the region of the build."""
     base = parent(image)
     name = _named(image, _distributions(image).get(get_region(), {}))
-    image["ami"] = _created(get_region(), name, base, image["imageRecipe"].get("description", ""), _own_tags(image))
+    description = image["imageRecipe"].get("description", "")
+    image["ami"] = _created(image, get_region(), name, base, description, _own_tags(image))
 
 
-def _created(region: str, name: str, like: dict, description: str, tags: dict) -> str:
+def _created(image: dict, region: str, name: str, like: dict, description: str, tags: dict) -> str:
     try:
-        return images.create(region, name, like, description=description, tags=tags)
+        return images.create(
+            region, name, like, description=description, tags=tags, snapshot_tags=_service_tags(image)
+        )
     except ValueError as taken:
         raise Failed(f"{taken} (Service: Ec2, Status Code: 400)") from None
 
@@ -85,7 +92,7 @@ def distribute(image: dict) -> list:
             images.set_tags(image_id, tags, region)
         else:
             name = _named(image, configuration)
-            image_id = _created(region, name, built, configuration.get("description", ""), tags)
+            image_id = _created(image, region, name, built, configuration.get("description", ""), tags)
         _share(region, image_id, configuration)
         outputs.append(
             {

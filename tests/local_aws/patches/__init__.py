@@ -20,6 +20,7 @@ MODULES = [
     "schedules",
     "dynamodb",
     "authorization",
+    "state_machine_roles",
     "throttling",
     "faults",
     # The last: when time has been moved, what the others do about it comes first.

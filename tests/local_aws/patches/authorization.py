@@ -1,13 +1,20 @@
-"""Enforced roles: Image Builder's calls and parameters by their names; the clock of callers outside may differ.
+"""Enforced roles: Image Builder's calls, images, snapshots and every parameter by their ARNs, with EC2's tags.
+
+The clock of callers outside may differ.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2imagebuilder.html
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
 https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-access.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourcetag
 """
 
 import json
+import re
 
 from ministack import app
-from ministack.core import iam_actions, sigv4
+from ministack.core import iam_actions, iam_evaluator, sigv4
+from ministack.core.responses import get_region
+from ministack.services import ec2, tagging
 
 from tests.local_aws.image_builder import model, store
 from tests.local_aws.patches.source import replace
@@ -50,26 +57,49 @@ def resource(method: str, path: str, body: bytes, query: dict) -> str:
         return store.arn_of(kind, given["name"], *version)
     if operation.name == "CreateImage" and "imageRecipeArn" in given:
         return given["imageRecipeArn"].replace(":image-recipe/", ":image/")
+    if "workflowExecutionId" in given:
+        return store.arn_of("workflow-execution", given["workflowExecutionId"])
     return next((given[name] for name in _NAMES if name in given), "*")
 
 
-def parameter(body: bytes, region: str, account: str) -> str:
-    """The ARN of the first parameter that a call names; a public one belongs to no account."""
+class Several(str):
+    """The first ARN of a call that acts on several; the caller must be allowed all of them."""
+
+    def __new__(cls, arns: list):
+        made = super().__new__(cls, arns[0])
+        made.arns = arns
+        return made
+
+
+def parameters(body: bytes, region: str, account: str) -> str:
+    """The ARNs of the parameters that a call names; a public one belongs to no account."""
     try:
         given = json.loads(body)
     except ValueError:
         return "*"
-    name = given.get("Name") or given.get("Path") or next(iter(given.get("Names", [])), None)
-    if not name or name.startswith("arn:"):
-        return name or "*"
-    owner = "" if name.startswith("/aws/service/") else account
-    return f"arn:aws:ssm:{region}:{owner}:parameter/{name.strip('/')}"
+
+    def arn(name):
+        if name.startswith("arn:"):
+            return name
+        owner = "" if name.startswith("/aws/service/") else account
+        return f"arn:aws:ssm:{region}:{owner}:parameter/{name.strip('/')}"
+
+    names = [given.get("Name") or given.get("Path"), *(given.get("Names") or [])]
+    return Several([arn(name) for name in names if name] or ["*"])
+
+
+def tags_of_images_and_snapshots():
+    """What is gone has no tags, so a policy that asks for one refuses it."""
+    for kind, found in (("image", ec2._images), ("snapshot", ec2._snapshots)):
+        for name in list(found):
+            yield f"arn:aws:ec2:{get_region()}::{kind}/{name}", ec2._tags.get(name, [])
 
 
 def install() -> None:
     if not app.AUTH:
         return
     iam_actions.SERVICE_TO_IAM_NAMESPACE["imagebuilder"] = "imagebuilder"
+    tagging._RESOURCE_TAG_COLLECTORS["ec2"] = tags_of_images_and_snapshots
     # Callers outside sign in real time, functions in virtual time: neither is too early or too late.
     replace(sigv4, "request_time_failure", "0185b7962a6c")(lambda signature, *, now=None: None)
 
@@ -87,5 +117,15 @@ def install() -> None:
         if service == "ssm" and headers.get("x-amz-target", "").endswith(
             ("Parameter", "Parameters", "ParametersByPath")
         ):
-            return parameter(body, region, account)
-        return extract_resource_arn.original(service, method, path, headers, body, query, region, account)
+            return parameters(body, region, account)
+        found = extract_resource_arn.original(service, method, path, headers, body, query, region, account)
+        # Images and snapshots belong to no account.
+        return re.sub(r"^(arn:aws:ec2:[^:]*):[0-9]*:(image|snapshot)/", r"\1::\2/", found)
+
+    @replace(iam_evaluator, "enforce", "cf64b1ee5b09")
+    def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+        refusals = (
+            enforce.original(access_key_id, iam_action, service, region, one, service_context)
+            for one in getattr(resource_arn, "arns", [resource_arn])
+        )
+        return next((refused for refused in refusals if refused is not None), None)

@@ -34,7 +34,9 @@ def visible(region: str) -> list:
     return own + list(public.images(region).values())
 
 
-def create(region: str, name: str, like: dict, *, description="", tags=None, encrypted=True) -> str:
+def create(
+    region: str, name: str, like: dict, *, description="", tags=None, snapshot_tags=None, encrypted=True
+) -> str:
     """An EBS image of this account with its snapshot; raises ValueError when the name is taken."""
     account = get_account_id()
     if any(
@@ -92,7 +94,7 @@ def create(region: str, name: str, like: dict, *, description="", tags=None, enc
         },
     )
     set_tags(image_id, tags or {}, region)
-    set_tags(snapshot_id, tags or {}, region)
+    set_tags(snapshot_id, snapshot_tags or {}, region)
     return image_id
 
 
@@ -299,6 +301,7 @@ def _deregister(p):
             snapshot = mapping.get("Ebs", {}).get("SnapshotId")
             if snapshot and not image_using(snapshot):
                 ec2._snapshots.pop(snapshot, None)
+                ec2._tags.pop(snapshot, None)
     return answer
 
 
@@ -315,7 +318,10 @@ def _delete_snapshot(p):
         return ec2._error(
             "InvalidSnapshot.InUse", f"The snapshot {ec2._p(p, 'SnapshotId')} is currently in use by {used_by}", 400
         )
-    return _delete_snapshot.original(p)
+    answer = _delete_snapshot.original(p)
+    if answer[0] == 200:
+        ec2._tags.pop(ec2._p(p, "SnapshotId"), None)
+    return answer
 
 
 def install() -> None:

@@ -28,6 +28,11 @@ _LONGEST_BACK_OFF = 5.0
 _BAD_NAME = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
 
 
+def current() -> dict | None:
+    """The execution that this thread works for."""
+    return _current.get()
+
+
 def running(execution) -> bool:
     return execution is None or execution["status"] == "RUNNING"
 

@@ -53,7 +53,9 @@ impl ImageBuilder {
         let build = image.tags().and_then(|tags| tags.get("prism:build-id")).and_then(|id| id.parse().ok());
         let state = match image.state().and_then(|state| state.status()) {
             // The latter two are what a lifecycle rule makes of an image that was available.
-            Some(ImageStatus::Available | ImageStatus::Deprecated | ImageStatus::Disabled) => self.ended(arn, ImageResult::Available { amis: amis(&image)? }).await?,
+            Some(ImageStatus::Available | ImageStatus::Deprecated | ImageStatus::Disabled) => {
+                self.ended(arn, ImageResult::Available { amis: amis(&image)? }).await?
+            }
             Some(ImageStatus::Failed) => {
                 let reason = image.state().and_then(|state| state.reason()).unwrap_or("Image Builder gives no reason");
                 let failure = self.failure(arn, reason).await?;

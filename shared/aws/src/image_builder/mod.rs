@@ -89,9 +89,10 @@ impl ImageBuilder {
         let created_at: Option<Timestamp> = found.date_created().and_then(|date| date.parse().ok());
         match created_at {
             // Image Builder tells whole seconds.
-            Some(at) if at.as_second() < requested_at.as_second() => {
-                Err(Error::malformed(format!("image {image}"), format!("it is of {at}, so it is another build's: delete it")))
-            }
+            Some(at) if at.as_second() < requested_at.as_second() => Err(Error::malformed(
+                format!("image {image}"),
+                format!("it is of {at}, so it is another build's: delete it"),
+            )),
             _ => Ok(true),
         }
     }

@@ -137,7 +137,11 @@ impl World {
             }
             Step::Release { build } => self.close(build, release, ReservationState::Released),
             Step::SettleLate { build, cents: actual } => {
-                self.close(build, |r| settle_late(r, cents(actual)), ReservationState::Settled { amount: cents(actual) });
+                self.close(
+                    build,
+                    |r| settle_late(r, cents(actual)),
+                    ReservationState::Settled { amount: cents(actual) },
+                );
             }
             Step::SetLimits { daily, monthly, emergency } => {
                 self.policy.version += 1;
