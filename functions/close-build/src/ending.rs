@@ -41,9 +41,12 @@ impl Verdict {
     }
 
     /// What an execution that is over says, and the status that an event tells of it.
-    pub fn of_standing(standing: Standing, status: &str) -> Self {
+    pub fn of_standing(standing: Standing, status: &str, cause: Option<&str>) -> Self {
         match (standing, status) {
-            (Standing::Stopped, _) => Self::Stopped("its execution was stopped".to_owned()),
+            (Standing::Stopped, _) => Self::Stopped(match cause.filter(|cause| !cause.is_empty()) {
+                Some(cause) => format!("its execution was stopped: {}", printable(cause, 200)),
+                None => "its execution was stopped".to_owned(),
+            }),
             (Standing::Gone, _) => Self::Failed("its execution is gone".to_owned()),
             (_, "TIMED_OUT") => Self::Failed("its execution timed out".to_owned()),
             _ => Self::Failed("its execution failed".to_owned()),

@@ -119,7 +119,11 @@ impl Function for CloseBuild {
                 if standing == Standing::Running {
                     return Ok(Output { ending: EndingKind::Stopped, message: "the execution still runs".to_owned() });
                 }
-                (detail.execution_arn, Verdict::of_standing(standing, &detail.status))
+                let cause = match standing {
+                    Standing::Stopped => self.workflow.cause(&detail.execution_arn).await?,
+                    _ => None,
+                };
+                (detail.execution_arn, Verdict::of_standing(standing, &detail.status, cause.as_deref()))
             }
         };
         let request = requests::of_execution(&execution)?;

@@ -12,7 +12,7 @@ use prism_domain::build::{Build, Frozen};
 use prism_domain::catalogue;
 use prism_domain::claim::{Claim, Held, Stage};
 use prism_domain::decision::{Decision, DecisionKind};
-use prism_domain::duration::after;
+use prism_domain::duration::{after, humanize};
 use prism_domain::id::BuildId;
 use prism_domain::ledger::{Booking, BudgetSource, Reservation};
 use prism_domain::policy::Policy;
@@ -25,6 +25,9 @@ const TRIES: u32 = 6;
 
 /// When to look again for a base image that has not been seen yet.
 const UNSEEN: SignedDuration = SignedDuration::from_mins(15);
+
+/// For how long a base image may not be seen before the build fails and people hear of it.
+const GIVEN_UP: SignedDuration = SignedDuration::from_hours(2);
 
 /// The function.
 #[derive(Debug)]
@@ -96,7 +99,8 @@ impl ReserveBudget {
         }
     }
 
-    /// What the build is made of from now on, or why it can't be made now.
+    /// What the build is made of from now on, or why it can't be made now. One that can't be made at all is an
+    /// error, so that people hear of it.
     async fn freeze(&self, build: &Build, policy: &Policy, now: Timestamp) -> Result<Result<Frozen, TurnAnswer>> {
         let target = &build.id.target;
         // Whoever asked or approved by hand has meant it.
@@ -106,20 +110,19 @@ impl ReserveBudget {
         }
         let resolved = match templates::resolved(&self.table, &target.template).await {
             Ok(resolved) => resolved,
-            Err(Error::InvalidRequest(reason)) => {
-                return Ok(Err(TurnAnswer::stop(format!("cannot be built: {reason}"))));
-            }
+            Err(Error::InvalidRequest(reason)) => return Err(Error::CannotBuild(reason)),
             Err(error) => return Err(error),
         };
         let Some(base) = catalogue::find(&resolved.base) else {
-            let reason = format!("cannot be built: base image {} is not in the catalogue", resolved.base);
-            return Ok(Err(TurnAnswer::stop(reason)));
+            return Err(Error::CannotBuild(format!("base image {} is not in the catalogue", resolved.base)));
         };
         let region = settings::parsed("AWS_REGION")?;
         let Some(image) = base_images::current(&self.table, &base.name, target.architecture, &region).await? else {
-            let reason =
-                format!("waits until base image {} is seen for {} in {region}", base.name, target.architecture);
-            return Ok(Err(TurnAnswer::wait(after(now, UNSEEN), reason, now)));
+            let image = format!("base image {} for {} in {region}", base.name, target.architecture);
+            if after(build.request.requested_at, GIVEN_UP) <= now {
+                return Err(Error::CannotBuild(format!("{image} has not been seen for {}", humanize(GIVEN_UP))));
+            }
+            return Ok(Err(TurnAnswer::wait(after(now, UNSEEN), format!("waits until {image} is seen"), now)));
         };
         Ok(Ok(Frozen {
             base: base.name.clone(),

@@ -46,6 +46,9 @@ pub enum Error {
         /// The image that it has to name.
         expected: String,
     },
+    /// What is asked for can't be built as it is.
+    #[error("it cannot be built: {0}")]
+    CannotBuild(String),
     /// A record or a setting that this version cannot read.
     #[error("{what} cannot be read: {reason}")]
     Malformed {
@@ -85,7 +88,7 @@ impl Error {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Transient { .. } => "TransientFault",
-            Self::Permanent { .. } | Self::Malformed { .. } => "PermanentFault",
+            Self::Permanent { .. } | Self::Malformed { .. } | Self::CannotBuild(_) => "PermanentFault",
             Self::InvalidRequest(_) => "InvalidRequest",
             Self::ParameterNotYetRight { .. } => "ParameterNotYetRight",
         }

@@ -154,7 +154,7 @@ impl Workflow {
         }
     }
 
-    /// Why an execution ended badly, if it did and says so.
+    /// Why an execution was stopped or failed, if it was and says so.
     ///
     /// # Errors
     ///

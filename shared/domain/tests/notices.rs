@@ -1,4 +1,5 @@
 //! What people read in their e-mail.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "values of a test")]
 
 use std::collections::BTreeMap;
 

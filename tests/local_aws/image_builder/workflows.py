@@ -102,7 +102,8 @@ class Failed(Exception):
         for step in workflow["steps"]:
             if step["status"] == "PENDING":
                 step["status"] = "SKIPPED"
-        reason = f"Workflow Execution ID: {workflow['workflowExecutionId']} failed in step {failed['name']}: {failed['message']}"
+        where = f"Workflow Execution ID: {workflow['workflowExecutionId']} failed in step {failed['name']}"
+        reason = f"{where}: {failed['message']}"
         workflow.update(status="FAILED", endTime=store.now_text(), message=reason)
         _count(workflow)
         self.told = {

@@ -12,8 +12,8 @@ from tests.local_aws import context, control
 @control.route("POST", "faults")
 def _arm(body):
     (point,) = control.fields(body, "point")
-    if not isinstance(point, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", point):
-        raise control.BadInput(f"point {point!r} is not a fault point's name: letters, digits, - and _")
+    if not isinstance(point, str) or not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}", point):
+        raise control.BadInput(f"point {point!r} is not a fault point's name: letters, digits, -, _ and .")
     (context.faults_dir() / point).touch()
     return _tell({})
 
