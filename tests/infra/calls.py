@@ -14,6 +14,7 @@ SDK = {
     "describe_images": "ec2:DescribeImages",
     "deregister_image": "ec2:DeregisterImage",
     "delete_snapshot": "ec2:DeleteSnapshot",
+    "describe_snapshots": "ec2:DescribeSnapshots",
     "cancel_image_creation": "imagebuilder:CancelImageCreation",
     "create_component": "imagebuilder:CreateComponent",
     "create_distribution_configuration": "imagebuilder:CreateDistributionConfiguration",

@@ -56,9 +56,7 @@ def made(guarded):
             imageRecipeArn=recipe["imageRecipeArn"],
             infrastructureConfigurationArn=guarded.outputs["InfrastructureArn"],
         )["imageBuildVersionArn"]
-        guarded.wait_until(
-            lambda: builder.get_image(imageBuildVersionArn=arn)["image"]["state"]["status"] == "FAILED"
-        )
+        guarded.wait_until(lambda: builder.get_image(imageBuildVersionArn=arn)["image"]["state"]["status"] == "FAILED")
         filters = [{"Name": "tag:Ec2ImageBuilderArn", "Values": [arn]}]
         image = ec2.describe_images(Owners=["self"], Filters=filters)["Images"][0]
         return arn, image["ImageId"], image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]

@@ -35,7 +35,7 @@ def check(template) -> None:
     images = [image for image in template.amis() if _is_of(template, image)]
     assert sorted(image["ImageId"] for image in images) == sorted(complete)
     disks = {disk["Ebs"]["SnapshotId"] for image in images for disk in image["BlockDeviceMappings"]}
-    assert _snapshots(world, template) == disks
+    assert set(template.snapshots()) == disks
     if complete:
         assert template.published() == template.channel()["amis"]["us-east-1"] == complete[-1]
         assert template.channel()["verified_version"] == template.channel()["version"]
@@ -50,12 +50,6 @@ def _check_run(world, build: dict) -> None:
         client = world.aws.client("imagebuilder")
         found = client.list_image_build_versions(imageVersionArn=version)["imageSummaryList"]
         assert first == "1" and len(found) <= 1, "a build of Image Builder, until it is collected"
-
-
-def _snapshots(world, template) -> set:
-    filters = [{"Name": "tag:prism:template", "Values": [template.name]}]
-    found = world.aws.client("ec2").describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"]
-    return {one["SnapshotId"] for one in found if _is_of(template, one)}
 
 
 def _is_of(template, tagged: dict) -> bool:

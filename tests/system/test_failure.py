@@ -7,7 +7,7 @@ import pytest
 def test_a_build_that_fails_leaves_the_image_before_in_its_place(world, outcome, stage):
     template = world.template()
     before = template.built()["outcome"]["result"]["amis"]["us-east-1"]
-    snapshots = template.snapshots()
+    [snapshot] = template.snapshots()
     template.will(outcome, seconds=600)
     execution = world.start(template)
     template.runs(2)
@@ -23,7 +23,7 @@ def test_a_build_that_fails_leaves_the_image_before_in_its_place(world, outcome,
     [told] = template.notices("build-failed")
     assert build["outcome"]["result"]["step"] in told.body and build["ending"]["message"] in told.body
     assert f"Still published: {before}" in told.body
-    assert [one["ImageId"] for one in template.amis()] == [before] and template.snapshots() == snapshots
+    assert [one["ImageId"] for one in template.amis()] == [before] and template.snapshots() == [snapshot]
     assert template.published() == before == template.channel()["amis"]["us-east-1"]
 
 

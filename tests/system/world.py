@@ -258,6 +258,8 @@ class Template:
         return self.build(number)
 
     def snapshots(self) -> list:
-        """The snapshots of this account that stand behind its AMIs, or stood."""
+        """The snapshots that its builds made, as Image Builder tags them."""
         found = self.world.aws.client("ec2").describe_snapshots(OwnerIds=["self"])["Snapshots"]
-        return sorted(one["SnapshotId"] for one in found if any(self.name in t["Value"] for t in one.get("Tags", [])))
+        tags = {one["SnapshotId"]: {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])} for one in found}
+        recipe = f":image/prism-{self.target.replace('_', '-')}/"
+        return sorted(name for name, its in tags.items() if recipe in its.get("Ec2ImageBuilderArn", ""))

@@ -79,7 +79,7 @@ impl CloseBuild {
         for region in build.frozen.iter().flat_map(|frozen| &frozen.regions) {
             let regional = self.config.to_builder().region(SdkRegion::new(region.to_string())).build();
             let images = Images::new(&regional);
-            found.extend(images.of_build(&build.id, region).await?);
+            found.extend(images.of_build(&build.id, build.request.requested_at, region).await?);
         }
         record.images = found.into_iter().collect();
         Ok(record.images.len() > known)

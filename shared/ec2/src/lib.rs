@@ -3,6 +3,7 @@
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Image};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jiff::Timestamp;
 use prism_aws::clearings::LeftImage;
 use prism_aws::error::{Error, Result};
 use prism_aws::fault;
@@ -42,12 +43,12 @@ impl Images {
         Ok(answer.images.unwrap_or_default().iter().filter_map(seen).collect())
     }
 
-    /// The AMIs of this account, in `region` as the client is, that carry a build's tag.
+    /// The AMIs of this account, in `region` as the client is, that carry a build's tag and were made since its request.
     ///
     /// # Errors
     ///
     /// If AWS fails.
-    pub async fn of_build(&self, build: &BuildId, region: &Region) -> Result<Vec<LeftImage>> {
+    pub async fn of_build(&self, build: &BuildId, since: Timestamp, region: &Region) -> Result<Vec<LeftImage>> {
         let answer = self
             .client
             .describe_images()
@@ -56,7 +57,10 @@ impl Images {
             .send()
             .await
             .map_err(|error| Error::from_sdk(format!("describing the images of build {build}"), error))?;
-        Ok(answer.images.unwrap_or_default().iter().filter_map(|image| built(image, region)).collect())
+        let images = answer.images.unwrap_or_default();
+        // An older one is of another stack's build of the same number.
+        let is_of_it = |image: &&Image| created_at(image).is_none_or(|created| created >= since);
+        Ok(images.iter().filter(is_of_it).filter_map(|image| built(image, region)).collect())
     }
 
     /// Deregisters an image and deletes its snapshots. What is gone already is no error.
@@ -65,13 +69,15 @@ impl Images {
     ///
     /// If AWS fails.
     pub async fn remove(&self, image: &LeftImage) -> Result<()> {
-        match self.client.deregister_image().image_id(image.id.as_str()).send().await {
-            Ok(_) => {}
-            Err(error) if error.code().is_some_and(|code| code.starts_with("InvalidAMIID")) => {}
-            Err(error) => return Err(Error::from_sdk(format!("deregistering {}", image.id), error)),
+        if self.is_there(image).await? {
+            match self.client.deregister_image().image_id(image.id.as_str()).send().await {
+                Ok(_) => {}
+                Err(error) if error.code().is_some_and(|code| code.starts_with("InvalidAMIID")) => {}
+                Err(error) => return Err(Error::from_sdk(format!("deregistering {}", image.id), error)),
+            }
         }
         fault::point("close-build.image-deregistered");
-        for snapshot in &image.snapshots {
+        for snapshot in &self.snapshots_left(image).await? {
             match self.client.delete_snapshot().snapshot_id(snapshot).send().await {
                 Ok(_) => {}
                 Err(error) if error.code() == Some("InvalidSnapshot.NotFound") => {}
@@ -81,15 +87,40 @@ impl Images {
         }
         Ok(())
     }
+
+    /// Whether an image is still there. A right that hangs on an image's tags is refused once the image, and so its
+    /// tags, are gone: it has to be known before.
+    async fn is_there(&self, image: &LeftImage) -> Result<bool> {
+        let by_id = Filter::builder().name("image-id").values(image.id.as_str()).build();
+        let described = self.client.describe_images().owners("self").filters(by_id).send().await;
+        let answer = described.map_err(|error| Error::from_sdk(format!("describing {}", image.id), error))?;
+        Ok(!answer.images.unwrap_or_default().is_empty())
+    }
+
+    /// Those of an image's snapshots that are still there: as with images, it has to be known before.
+    async fn snapshots_left(&self, image: &LeftImage) -> Result<Vec<String>> {
+        if image.snapshots.is_empty() {
+            return Ok(Vec::new());
+        }
+        let by_id = Filter::builder().name("snapshot-id").set_values(Some(image.snapshots.clone())).build();
+        let described = self.client.describe_snapshots().owner_ids("self").filters(by_id).send().await;
+        let answer =
+            described.map_err(|error| Error::from_sdk(format!("describing snapshots of {}", image.id), error))?;
+        Ok(answer.snapshots.unwrap_or_default().into_iter().filter_map(|snapshot| snapshot.snapshot_id).collect())
+    }
 }
 
 fn seen(image: &Image) -> Option<SeenImage> {
     Some(SeenImage {
         image_id: image.image_id()?.parse().ok()?,
         image_name: image.name().unwrap_or_default().to_owned(),
-        created_at: image.creation_date().and_then(|date| date.parse().ok()),
+        created_at: created_at(image),
         root_device: image.root_device_name().map(str::to_owned),
     })
+}
+
+fn created_at(image: &Image) -> Option<Timestamp> {
+    image.creation_date()?.parse().ok()
 }
 
 fn built(image: &Image, region: &Region) -> Option<LeftImage> {

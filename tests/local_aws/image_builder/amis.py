@@ -58,9 +58,7 @@ def build(image: dict) -> None:
 
 def _created(image: dict, region: str, name: str, like: dict, description: str, tags: dict) -> str:
     try:
-        return images.create(
-            region, name, like, description=description, tags=tags, snapshot_tags=_service_tags(image)
-        )
+        return images.create(region, name, like, description=description, tags=tags, snapshot_tags=_service_tags(image))
     except ValueError as taken:
         raise Failed(f"{taken} (Service: Ec2, Status Code: 400)") from None
 

@@ -34,9 +34,7 @@ def visible(region: str) -> list:
     return own + list(public.images(region).values())
 
 
-def create(
-    region: str, name: str, like: dict, *, description="", tags=None, snapshot_tags=None, encrypted=True
-) -> str:
+def create(region: str, name: str, like: dict, *, description="", tags=None, snapshot_tags=None, encrypted=True) -> str:
     """An EBS image of this account with its snapshot; raises ValueError when the name is taken."""
     account = get_account_id()
     if any(
