@@ -27,7 +27,7 @@ def test_a_look_that_fails_does_not_stop_the_others_and_is_made_at_the_next_run(
         ("dynamodb", "GetItem", 6),
         ("dynamodb", "TransactWriteItems", 6),
         ("dynamodb", "Query", 6),
-        ("imagebuilder", "CreateComponent", 4),
+        ("imagebuilder", "CreateComponent", 2),
         ("imagebuilder", "StartImagePipelineExecution", 2),
         ("ssm", "PutParameter", 2),
         ("lambda", "Invoke", 1),

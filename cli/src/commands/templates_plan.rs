@@ -217,7 +217,7 @@ impl Answer for Plan {
                 let first = self.templates.iter().find(|change| change.kind != Kind::Unchanged);
                 let name = first.map_or_else(String::new, |change| change.name.to_string());
                 format!(
-                    "Applied {}.{unchanged} The next build uses it; to start one: prism templates auto-ami build {name}",
+                    "Applied {}.{unchanged} To build one now: prism templates auto-ami build {name}",
                     count(changes, "template")
                 )
             }

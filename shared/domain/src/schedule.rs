@@ -15,8 +15,9 @@ use crate::slot::{Approval, Demand, needs_approval, slot as plan};
 /// No build waits longer than this without being looked at again.
 pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
 
-/// How soon to look again for a free builder, should nobody call.
-const BUILDER_WAIT: SignedDuration = SignedDuration::from_mins(5);
+/// How soon to look again for a free builder, should nobody call: whoever frees one calls. Not too soon, since
+/// every look is a few of the 25,000 events that an execution may have.
+const BUILDER_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
 /// A build that waits for its turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -117,7 +117,7 @@ fn a_build_waits_for_a_free_builder() {
     let build = queued("python-ml", Urgency::Critical, 100);
     let turn = turn_of(&build, &Ledger::default(), &Load { running: 5 }, &Policy::default(), at(NIGHT));
     let reason = "waits for a free builder: 5 of 5 builds are running".to_owned();
-    assert_eq!(turn, Turn::Wait { until: at("2026-11-23T03:05:00Z"), reason });
+    assert_eq!(turn, Turn::Wait { until: at("2026-11-23T04:00:00Z"), reason });
 }
 
 #[test]
