@@ -111,7 +111,7 @@ impl ReconcileBuilds {
         let values = self.parameters.values(&batch.iter().map(name).collect::<Vec<_>>()).await?;
         for channel in batch {
             let value = values.get(&name(channel)).map(String::as_str);
-            let right = channel.amis.values().any(|ami| Some(ami.as_str()) == value);
+            let right = channel.amis.get(&self.region).is_none_or(|ami| Some(ami.as_str()) == value);
             if !right || channel.verified_version != channel.version {
                 output.unpublished += 1;
                 self.functions.poke(&self.menders.publish_image, &json!({ "build_id": channel.build })).await?;

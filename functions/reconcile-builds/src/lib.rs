@@ -15,6 +15,7 @@ use prism_aws::runtime::Function;
 use prism_aws::settings;
 use prism_aws::table::Table;
 use prism_aws::workflow::Workflow;
+use prism_domain::id::Region;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,6 +30,7 @@ pub struct ReconcileBuilds {
     parameters: Parameters,
     functions: Functions,
     prefix: String,
+    region: Region,
     menders: Menders,
 }
 
@@ -74,6 +76,7 @@ impl Function for ReconcileBuilds {
             parameters: Parameters::new(config),
             functions: Functions::new(config),
             prefix: settings::required("PARAMETER_PREFIX")?,
+            region: settings::parsed("AWS_REGION")?,
             menders: Menders {
                 close_build: settings::required("CLOSE_BUILD_FUNCTION")?,
                 finish_image: settings::required("FINISH_IMAGE_FUNCTION")?,

@@ -90,7 +90,7 @@ impl ReserveBudget {
             Some(Turn::Go { source, bookings }) => {
                 let frozen = match self.freeze(&build, &policy, now).await? {
                     Ok(frozen) => frozen,
-                    Err(answer) => return Ok(Some(answer)),
+                    Err(answer) => return self.hold_back(&build, &held, answer, now).await.map(Some),
                 };
                 self.reserve(build, claim, held, frozen, (source, &bookings), &policy, now).await
             }

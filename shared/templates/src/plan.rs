@@ -30,10 +30,11 @@ pub struct ImagePlan {
 }
 
 impl ImagePlan {
-    /// The token of the call of this purpose (`component`, `start`), of 36 characters.
+    /// The token of the call of this purpose (`component`, `start`), of 36 characters. It tells builds of the same
+    /// number apart that are made of something else, such as one of a stack that is gone.
     #[must_use]
     pub fn client_token(&self, purpose: &str) -> String {
-        names::client_token(&self.build, purpose)
+        names::client_token(&self.build, &format!("{purpose}/{}/{}", self.recipe.parent_image, self.component.name))
     }
 }
 
