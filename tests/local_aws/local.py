@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 
 from tests.local_aws import deploy
-from tests.local_aws.clock import write_offset
+from tests.local_aws.clock import preload, write_offset
 
 ROOT = Path(__file__).resolve().parents[2]
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -208,8 +208,20 @@ class LocalAws:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
-        lines += ["unset AWS_PROFILE AWS_SESSION_TOKEN", f'export PATH={shlex.quote(str(bin_dir))}:"$PATH"']
+        path = f"{shlex.quote(str(self._tools(bin_dir)))}:{shlex.quote(str(bin_dir))}"
+        lines += ["unset AWS_PROFILE AWS_SESSION_TOKEN", f'export PATH={path}:"$PATH"']
         (self.state_dir / "env").write_text("\n".join(lines) + "\n")
+
+
+    def _tools(self, bin_dir: Path) -> Path:
+        """A folder with a `prism` that reads the virtual clock, so that what it says of now is so."""
+        tools = self.state_dir / "bin"
+        tools.mkdir(exist_ok=True)
+        under = " ".join(f"{name}={shlex.quote(value)}" for name, value in preload(self.state_dir / "clock").items())
+        prism = tools / "prism"
+        prism.write_text(f'#!/bin/sh\nexec env {under} {shlex.quote(str(bin_dir / "prism"))} "$@"\n')
+        prism.chmod(0o755)
+        return tools
 
 
 class RemoteClock:
