@@ -21,6 +21,16 @@ def test_an_urgent_one_is_paid_from_the_emergency_budget(world):
     assert build["request"]["reason"] == "the exam begins at noon"
 
 
+def test_a_base_image_that_nobody_has_looked_at_is_looked_at_at_once(world):
+    template = world.template().will("succeed")
+    world.table.delete(template.base.partition, f"REGION#{world.aws.region}")
+    execution = world.start(template)
+    world.until(lambda: world.table.get(template.base.partition, f"REGION#{world.aws.region}"))
+    assert "is seen" in world.until(lambda: template.held().get("parked"))["reason"]
+    world.advance("1m")
+    assert world.ended(execution)["status"] == "SUCCEEDED" and template.published()
+
+
 def test_both_architectures_are_built_if_both_are_asked_for(world):
     x86, arm = world.base("debian-12", "x86_64"), world.base("debian-12", "arm64")
     template = world.template(x86)

@@ -20,6 +20,7 @@ MOVED = "a base image that moves"
 MOVED_MEANWHILE = "a base image that moves during the first build on it"
 DISABLED = "a base image that moves under a disabled template"
 SEEN = "a base image that is seen for the first time"
+UNSEEN = "a build on a base image that nobody has looked at yet"
 STARTED_LATE = "an image that is started just as its execution is stopped"
 
 MET_IN = {
@@ -27,6 +28,7 @@ MET_IN = {
     "plan-build.woken": [TAKEN_OVER, APPROVED],
     "plan-build.sibling-started": [ARCHITECTURES],
     "reserve-budget.reserved": [BUILD],
+    "reserve-budget.watch-poked": [UNSEEN],
     "start-image.token-stored": [BUILD],
     "start-image.component-made": [BUILD],
     "start-image.recipe-made": [BUILD],
@@ -283,6 +285,19 @@ def _seen(world, kill):
     return template
 
 
+def _unseen(world, kill):
+    template = world.template()
+    world.table.delete(template.base.partition, f"REGION#{world.aws.region}")
+    template.will("succeed")
+    with kill:
+        execution = world.start(template)
+        world.until(lambda: world.table.get(template.base.partition, f"REGION#{world.aws.region}"))
+    world.aws.settle()
+    world.advance("1m")
+    assert world.ended(execution)["status"] == "SUCCEEDED"
+    return template
+
+
 def _started_late(world, kill):
     """The call that starts the image is answered after everything else is over."""
     template = world.template().will("throttle", count=100)
@@ -350,5 +365,6 @@ HAPPENINGS = {
     MOVED_MEANWHILE: _moved_meanwhile,
     DISABLED: _disabled,
     SEEN: _seen,
+    UNSEEN: _unseen,
     STARTED_LATE: _started_late,
 }

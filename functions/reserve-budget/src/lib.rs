@@ -4,6 +4,7 @@
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use prism_aws::error::{Error, Result};
+use prism_aws::functions::Functions;
 use prism_aws::queue::{self, Queue, TurnAnswer};
 use prism_aws::runtime::{Function, about};
 use prism_aws::table::{Applied, Table, back_off};
@@ -23,8 +24,8 @@ use serde_json::json;
 /// How often a reservation is tried again when others change what it stands on.
 const TRIES: u32 = 6;
 
-/// When to look again for a base image that has not been seen yet.
-const UNSEEN: SignedDuration = SignedDuration::from_mins(15);
+/// When to try again with a base image that has not been seen yet, and is being looked at.
+const UNSEEN: SignedDuration = SignedDuration::from_secs(30);
 
 /// For how long a base image may not be seen before the build fails and people hear of it.
 const GIVEN_UP: SignedDuration = SignedDuration::from_hours(2);
@@ -33,6 +34,8 @@ const GIVEN_UP: SignedDuration = SignedDuration::from_hours(2);
 #[derive(Debug)]
 pub struct ReserveBudget {
     table: Table,
+    functions: Functions,
+    watch_base_images: String,
 }
 
 /// What the state machine gives.
@@ -49,7 +52,11 @@ impl Function for ReserveBudget {
     type Output = TurnAnswer;
 
     fn new(config: &SdkConfig) -> Result<Self> {
-        Ok(Self { table: Table::new(config, settings::required("TABLE_NAME")?) })
+        Ok(Self {
+            table: Table::new(config, settings::required("TABLE_NAME")?),
+            functions: Functions::new(config),
+            watch_base_images: settings::required("WATCH_BASE_IMAGES_FUNCTION")?,
+        })
     }
 
     async fn handle(&self, input: Input) -> Result<TurnAnswer> {
@@ -122,6 +129,9 @@ impl ReserveBudget {
             if after(build.request.requested_at, GIVEN_UP) <= now {
                 return Err(Error::CannotBuild(format!("{image} has not been seen for {}", humanize(GIVEN_UP))));
             }
+            // Whoever has just deployed and builds a first image need not wait for the schedule.
+            self.functions.poke(&self.watch_base_images, &json!({})).await?;
+            fault::point("reserve-budget.watch-poked");
             return Ok(Err(TurnAnswer::wait(after(now, UNSEEN), format!("waits until {image} is seen"), now)));
         };
         Ok(Ok(Frozen {
