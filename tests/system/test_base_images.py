@@ -44,3 +44,16 @@ def test_an_image_that_moves_back_is_an_update_too(world):
     world.set_clock("02:00")
     world.until(lambda: template.endings() == ["complete", "complete"])
     assert template.build(2)["frozen"]["base_image_id"] == old
+
+
+def test_a_move_whose_number_is_taken_is_told_and_not_swallowed(world):
+    base = world.base()
+    world.publish(base)
+    world.watch()
+    record = base.partition, f"REGION#{world.aws.region}"
+    known = world.table.get(*record)
+    world.table.put(**{**known, "sequence": known["sequence"] - 1})
+    world.publish(base)
+    assert "out of step" in world.watch()["failed"][f"{base.name}/{base.architecture}"]
+    world.table.put(**known)
+    assert f"{base.name}/{base.architecture}/{world.aws.region}/{known['sequence'] + 1}" in world.watch()["moved"]

@@ -22,8 +22,7 @@ def test_an_urgent_one_is_paid_from_the_emergency_budget(world):
 
 
 def test_a_base_image_that_nobody_has_looked_at_is_looked_at_at_once(world):
-    template = world.template().will("succeed")
-    world.table.delete(template.base.partition, f"REGION#{world.aws.region}")
+    template = world.template(world.unseen()).will("succeed")
     execution = world.start(template)
     world.until(lambda: world.table.get(template.base.partition, f"REGION#{world.aws.region}"))
     assert "is seen" in world.until(lambda: template.held().get("parked"))["reason"]

@@ -275,8 +275,7 @@ def _moved_meanwhile(world, kill):
 
 
 def _seen(world, kill):
-    base = world.base()
-    world.table.delete(base.partition, f"REGION#{world.aws.region}")
+    base = world.unseen()
     with kill, pytest.raises(RuntimeError):
         world.watch()
     assert f"{base.name}/{base.architecture}" not in world.watch()["first"]
@@ -286,9 +285,7 @@ def _seen(world, kill):
 
 
 def _unseen(world, kill):
-    template = world.template()
-    world.table.delete(template.base.partition, f"REGION#{world.aws.region}")
-    template.will("succeed")
+    template = world.template(world.unseen()).will("succeed")
     with kill:
         execution = world.start(template)
         world.until(lambda: world.table.get(template.base.partition, f"REGION#{world.aws.region}"))

@@ -42,15 +42,37 @@ def test_a_build_is_not_made_of_a_recipe_that_a_deleted_stack_has_left(world):
     component = client.create_component(
         name=f"old-{template.name}", semanticVersion="1.0.0", platform="Linux", clientToken=f"component-{template.name}",
         data="{name: old, schemaVersion: 1.0, phases: [{name: build, steps: []}]}")["componentBuildVersionArn"]  # fmt: skip
-    client.create_image_recipe(name=f"prism-{template.target.replace('_', '-')}", semanticVersion="1.0.1",
-                               parentImage=old, components=[{"componentArn": component}],
-                               clientToken=f"recipe-{template.name}")  # fmt: skip
+    recipe = client.create_image_recipe(
+        name=f"prism-{template.target.replace('_', '-')}", semanticVersion="1.0.1", parentImage=old,
+        components=[{"componentArn": component}], clientToken=f"recipe-{template.name}")["imageRecipeArn"]  # fmt: skip
+    image = _image_of(world, client, recipe)
+    world.advance("1h")
     assert world.ended(world.start(template))["status"] == "FAILED"
     build = template.build()
     assert f"it stands on {old}, so it is another build's: delete it" in build["ending"]["message"]
     assert build["run"] is None and build["reservation"]["state"]["state"] == "released"
     assert template.built()["frozen"]["base_image_id"] == _tracked(world, template)
+    _take_away_what_was_let_be(world, image)
     faults.check(template)
+
+
+def _image_of(world, client, recipe: str) -> str:
+    """An image that the deleted stack made of the recipe: no cost of a build of this one."""
+    builders = client.list_infrastructure_configurations()["infrastructureConfigurationSummaryList"]
+    image = client.create_image(imageRecipeArn=recipe, infrastructureConfigurationArn=builders[0]["arn"],
+                                clientToken=f"image-{recipe}"[-36:])["imageBuildVersionArn"]  # fmt: skip
+    world.advance("1h")
+    world.until(lambda: client.get_image(imageBuildVersionArn=image)["image"]["state"]["status"] == "AVAILABLE")
+    return image
+
+
+def _take_away_what_was_let_be(world, image: str) -> None:
+    ec2 = world.aws.client("ec2")
+    made_by = [{"Name": "tag:Ec2ImageBuilderArn", "Values": [image]}]
+    [ami] = ec2.describe_images(Owners=["self"], Filters=made_by)["Images"]
+    ec2.deregister_image(ImageId=ami["ImageId"])
+    for disk in ami["BlockDeviceMappings"]:
+        ec2.delete_snapshot(SnapshotId=disk["Ebs"]["SnapshotId"])
 
 
 def _tracked(world, template) -> str:

@@ -44,6 +44,14 @@ class World:
         self.aws.publish_parameter(base.parameter, image)
         return image
 
+    def unseen(self) -> bases.Base:
+        """A base image with a release that the system has not looked at, now or ever."""
+        base = self.base()
+        for item in self.table.query(base.partition):
+            if item["sk"].startswith(("REGION#", "UPDATE#")):
+                self.table.delete(item["pk"], item["sk"])
+        return base
+
     def template(self, base: bases.Base | None = None, **more) -> "Template":
         """A template that is applied, on a base image of its own unless one is given."""
         base = base or self.base()

@@ -106,6 +106,11 @@ impl CloseBuild {
         let Some(arn) = Self::started(build)? else { return Ok(true) };
         let Some(look) = self.image_builder.look(&arn).await? else { return Ok(true) };
         let now = clock::now();
+        let asked = build.request.requested_at.as_second();
+        if build.run.is_none() && look.created_at.is_some_and(|at| at.as_second() < asked) {
+            // Older than the request: of another stack's build of the same number, and none of this one's cost.
+            return Ok(true);
+        }
         if build.run.is_none() {
             build.run = Some(ImageRun { arn: arn.clone(), started_at: look.created_at.unwrap_or(now) });
         }

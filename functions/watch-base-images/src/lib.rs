@@ -148,7 +148,13 @@ impl WatchBaseImages {
                         );
                         Ok(Outcome::Moved(update.id))
                     }
-                    Applied::Lost(_) => Ok(Outcome::Same),
+                    // The image's own record, which is written first, has changed: another look was faster.
+                    Applied::Lost(places) if places.contains(&0) => Ok(Outcome::Same),
+                    Applied::Lost(_) => {
+                        let taken =
+                            format!("{} names another move already; the record of the image is out of step", update.id);
+                        Err(Error::malformed(format!("the move of {id}"), taken))
+                    }
                 }
             }
         }
