@@ -71,7 +71,7 @@ audit: $(CARGO_DENY) ## known vulnerabilities; needs the network
 # cargo-lambda would, for it names the target even when that is the host. The layout is cargo-lambda's.
 .PHONY: build
 build: .venv/ready
-	@test -e target/debug/prism || echo "compiling everything, once: about ten minutes on two cores"
+	@test -e target/debug/prism || echo "compiling everything, once: about five minutes on two cores"
 	@cargo build --workspace --locked $(if $(MAKE_TERMERR),,--quiet)
 	@for name in $(FUNCTIONS); do \
 		mkdir -p target/lambda/$$name; ln -f target/debug/$$name target/lambda/$$name/bootstrap; \
