@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prism_aws::table::Table;
 use prism_aws::templates::TemplateRecord;
-use prism_aws::{base_images, builds, claims, inventory, templates};
+use prism_aws::{base_images, builds, claims, inventory, policies, templates};
 use prism_domain::architecture::Architecture;
 use prism_domain::build::Channel;
-use prism_domain::catalogue;
 use prism_domain::claim::{Claim, Held};
 use prism_domain::id::{BaseImageName, Region, Target, TemplateName, TrackedImageId};
 use prism_domain::update::{BaseImageUpdate, TrackedImage};
@@ -62,11 +61,6 @@ pub struct Everything {
     pub bases: Bases,
 }
 
-/// The name under which a base image is watched.
-pub fn watched(base: &BaseImageName) -> &BaseImageName {
-    catalogue::find(base).map_or(base, |found| &found.name)
-}
-
 /// A template with all that it inherits, out of what is applied.
 pub fn resolve(name: &TemplateName, all: &BTreeMap<TemplateName, Template>) -> Result<ResolvedTemplate, String> {
     prism_templates::resolve(name, all).map_err(|problems| problems.to_string())
@@ -92,6 +86,8 @@ async fn gather(
     claims: Vec<Claim>,
     only: Option<&TemplateName>,
 ) -> anyhow::Result<Everything> {
+    let catalogue = policies::current(&stack.table).await?.catalogue();
+    let watched = |base: &BaseImageName| catalogue.find(base).map_or_else(|| base.clone(), |found| found.name.clone());
     let all: BTreeMap<TemplateName, Template> =
         records.iter().map(|record| (record.name.clone(), record.template.clone())).collect();
     let records: Vec<TemplateRecord> =
@@ -112,7 +108,7 @@ async fn gather(
             let channel = channels.iter().find(|channel| channel.build.target == target).cloned();
             let base = match (&channel, &resolved) {
                 (Some(channel), _) => Some(channel.base.clone()),
-                (None, Ok(resolved)) => Some(watched(&resolved.base).clone()),
+                (None, Ok(resolved)) => Some(watched(&resolved.base)),
                 (None, Err(_)) => None,
             };
             let held = claims.remove(&target).and_then(|claim| claim.held);
@@ -176,9 +172,13 @@ async fn read_base(
     architecture: Architecture,
     region: &Region,
 ) -> anyhow::Result<Base> {
-    let updates = base_images::newest_updates(table, &name, architecture, 20).await?;
-    let here = |record: base_images::UpdateRecord| (record.update.id.image.region == *region).then_some(record.update);
-    let updates = updates.into_iter().filter_map(here).collect();
+    let updates = base_images::newest_updates(
+        table,
+        &TrackedImageId { name: name.clone(), architecture, region: region.clone() },
+        20,
+    )
+    .await?;
+    let updates = updates.into_iter().map(|record| record.update).collect();
     let tracked = base_images::tracked(table, &TrackedImageId { name, architecture, region: region.clone() }).await?;
     Ok(Base { tracked, updates })
 }

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CATALOGUE = json.loads((ROOT / "shared/domain/src/catalogue.json").read_text())
+CATALOGUE = [
+    entry
+    for file in sorted((ROOT / "shared/domain/src/catalogue").glob("*.json"))
+    for entry in json.loads(file.read_text())
+]
 
 # How the vendor names a release of that day: `{day}` is 20261101, `{dotted}` 2026.11.01.
 _NAMES = {
@@ -33,6 +37,11 @@ class Base:
     def partition(self) -> str:
         return f"BASE#{self.name}#{self.architecture}"
 
+    @property
+    def tracked(self) -> tuple:
+        """The key of what it is now, in the stack's region."""
+        return "TRACKED#us-east-1", f"{self.name}#{self.architecture}"
+
     def release(self, day: str) -> str:
         """What its vendor calls the release of a day such as 2026-11-01."""
         debian = {"x86_64": "amd64", "arm64": "arm64"}[self.architecture]
@@ -42,10 +51,9 @@ class Base:
 def every() -> list:
     """All of them, those first whose parameters nobody has published yet."""
     found = [
-        Base(entry["name"], architecture, entry["owner"], parameter)
+        Base(entry["name"], architecture, entry["owner"], entry["parameter"].replace("{}", entry["architectures"][architecture]))
         for architecture in ("x86_64", "arm64")
         for entry in CATALOGUE
-        for name, parameter in entry["parameters"].items()
-        if name == architecture
+        if entry["name"] in _NAMES and architecture in entry["architectures"]
     ]
     return sorted(found, key=lambda base: base.name.startswith("amazon"))

@@ -18,13 +18,13 @@ def withdrawn(world, base) -> str:
 def test_a_parameter_that_names_no_image_of_its_vendor_is_not_accepted(world, named):
     template = world.template()
     template.built()
-    before = world.table.get(template.base.partition, "REGION#us-east-1")
+    before = world.table.get(*template.base.tracked)
     world.publish(template.base, named(world, template.base))
     run = world.watch()
     name = f"{template.base.name}/{template.base.architecture}"
     assert run["moved"] == [] and list(run["failed"]) == [name], run
     world.aws.settle()
-    assert world.table.get(template.base.partition, "REGION#us-east-1") == before
+    assert world.table.get(*template.base.tracked) == before
     assert template.updates() == [] and len(template.builds()) == 1
     world.publish(template.base)
     assert len(world.watch()["moved"]) == 1
@@ -50,7 +50,7 @@ def test_a_move_whose_number_is_taken_is_told_and_not_swallowed(world):
     base = world.base()
     world.publish(base)
     world.watch()
-    record = base.partition, f"REGION#{world.aws.region}"
+    record = base.tracked
     known = world.table.get(*record)
     world.table.put(**{**known, "sequence": known["sequence"] - 1})
     world.publish(base)

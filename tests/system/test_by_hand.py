@@ -24,7 +24,7 @@ def test_an_urgent_one_is_paid_from_the_emergency_budget(world):
 def test_a_base_image_that_nobody_has_looked_at_is_looked_at_at_once(world):
     template = world.template(world.unseen()).will("succeed")
     execution = world.start(template)
-    world.until(lambda: world.table.get(template.base.partition, f"REGION#{world.aws.region}"))
+    world.until(lambda: world.table.get(*template.base.tracked))
     assert "is seen" in world.until(lambda: template.held().get("parked"))["reason"]
     world.advance("1m")
     assert world.ended(execution)["status"] == "SUCCEEDED" and template.published()

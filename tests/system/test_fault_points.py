@@ -288,7 +288,7 @@ def _unseen(world, kill):
     template = world.template(world.unseen()).will("succeed")
     with kill:
         execution = world.start(template)
-        world.until(lambda: world.table.get(template.base.partition, f"REGION#{world.aws.region}"))
+        world.until(lambda: world.table.get(*template.base.tracked))
     world.aws.settle()
     world.advance("1m")
     assert world.ended(execution)["status"] == "SUCCEEDED"

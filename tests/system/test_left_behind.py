@@ -76,7 +76,7 @@ def _take_away_what_was_let_be(world, image: str) -> None:
 
 
 def _tracked(world, template) -> str:
-    return world.table.get(template.base.partition, f"REGION#{world.aws.region}")["current"]["image_id"]
+    return world.table.get(*template.base.tracked)["current"]["image_id"]
 
 
 def _images(world, template, region: str) -> list:

@@ -47,9 +47,9 @@ class World:
     def unseen(self) -> bases.Base:
         """A base image with a release that the system has not looked at, now or ever."""
         base = self.base()
-        for item in self.table.query(base.partition):
-            if item["sk"].startswith(("REGION#", "UPDATE#")):
-                self.table.delete(item["pk"], item["sk"])
+        for item in self.table.query(base.partition, "UPDATE#"):
+            self.table.delete(item["pk"], item["sk"])
+        self.table.delete(*base.tracked)
         return base
 
     def template(self, base: bases.Base | None = None, **more) -> "Template":

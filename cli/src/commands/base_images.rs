@@ -2,9 +2,8 @@
 
 use comfy_table::{Attribute, Cell};
 use jiff::Timestamp;
-use prism_aws::base_images;
+use prism_aws::{base_images, policies};
 use prism_domain::architecture::Architecture;
-use prism_domain::catalogue;
 use prism_domain::id::{AmiId, BaseImageName, TrackedImageId};
 use prism_domain::problem::printable;
 use prism_domain::update::TrackedImage;
@@ -36,10 +35,8 @@ struct Row {
 /// Reads and answers.
 pub async fn run(on: &On) -> anyhow::Result<()> {
     let stack = on.stack().await?;
-    let watched = catalogue::all()
-        .iter()
-        .flat_map(|base| base.parameters.keys().map(move |architecture| (base, *architecture)))
-        .collect();
+    let catalogue = policies::current(&stack.table).await?.catalogue();
+    let watched = catalogue.on_every_architecture().map(|(base, on)| (base.clone(), on)).collect();
     let rows = each(watched, |(base, architecture)| {
         let (table, region) = (stack.table.clone(), stack.region.clone());
         async move {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use prism_aws::templates;
+use prism_aws::{policies, templates};
 use prism_templates::{MAX_YAML_BYTES, parse};
 
 use super::templates_plan::{Given, Kind, plan};
@@ -26,7 +26,8 @@ pub async fn run(on: &On, args: &Apply) -> anyhow::Result<()> {
         return Err(Faults(faults).into());
     }
     let (stack, stored) = (stack?, stored?);
-    let mut plan = match plan(given, &stored, faults.is_empty()) {
+    let catalogue = policies::current(&stack.table).await?.catalogue();
+    let mut plan = match plan(given, &stored, &catalogue, faults.is_empty()) {
         Ok(plan) if faults.is_empty() => plan,
         Ok(_) => return Err(Faults(faults).into()),
         Err(more) => {
@@ -97,6 +98,8 @@ fn template(path: &Path) -> Result<Given, Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use prism_domain::catalogue::Catalogue;
+
     use super::*;
 
     const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/templates");
@@ -106,7 +109,7 @@ mod tests {
         let (given, faults) = read(&[PathBuf::from(EXAMPLES)]);
         assert_eq!(faults, [""; 0]);
         assert!(given.len() >= 3);
-        assert!(plan(given, &[], true).is_ok_and(|plan| plan.changes() >= 3));
+        assert!(plan(given, &[], &Catalogue::built_in(), true).is_ok_and(|plan| plan.changes() >= 3));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prism_aws::templates::TemplateRecord;
 use prism_domain::architecture::Architecture;
-use prism_domain::catalogue;
+use prism_domain::catalogue::Catalogue;
 use prism_domain::id::{BaseImageName, TemplateName};
 use prism_templates::{ResolvedTemplate, Template, component, resolve};
 use serde::Serialize;
@@ -58,7 +58,12 @@ pub enum Kind {
 
 /// Plans, or tells every fault of every file. `complete`: whether every file could be read, so that a
 /// parent which is not known is a fault.
-pub fn plan(given: Vec<Given>, stored: &[TemplateRecord], complete: bool) -> Result<Plan, Vec<String>> {
+pub fn plan(
+    given: Vec<Given>,
+    stored: &[TemplateRecord],
+    catalogue: &Catalogue,
+    complete: bool,
+) -> Result<Plan, Vec<String>> {
     let before: BTreeMap<TemplateName, Template> =
         stored.iter().map(|record| (record.name.clone(), record.template.clone())).collect();
     let mut after = before.clone();
@@ -72,7 +77,7 @@ pub fn plan(given: Vec<Given>, stored: &[TemplateRecord], complete: bool) -> Res
     }
     let mut sound = BTreeMap::new();
     for Given { file, template } in &given {
-        match check(&template.slug, &after) {
+        match check(&template.slug, &after, catalogue) {
             Ok(resolved) => {
                 sound.insert(template.slug.clone(), resolved);
             }
@@ -98,29 +103,33 @@ pub fn plan(given: Vec<Given>, stored: &[TemplateRecord], complete: bool) -> Res
 }
 
 /// A template with all that it inherits, if an image can be built of it.
-fn check(name: &TemplateName, all: &BTreeMap<TemplateName, Template>) -> Result<ResolvedTemplate, Vec<String>> {
+fn check(
+    name: &TemplateName,
+    all: &BTreeMap<TemplateName, Template>,
+    catalogue: &Catalogue,
+) -> Result<ResolvedTemplate, Vec<String>> {
     let told = |problems: prism_domain::problem::Problems| -> Vec<String> {
         problems.0.iter().map(ToString::to_string).collect()
     };
     let resolved = resolve(name, all).map_err(told)?;
-    let mut faults = base_fault(&resolved);
+    let mut faults = base_fault(&resolved, catalogue);
     faults.extend(component(&resolved).err().map(told).into_iter().flatten());
     if faults.is_empty() { Ok(resolved) } else { Err(faults) }
 }
 
-fn base_fault(resolved: &ResolvedTemplate) -> Vec<String> {
+fn base_fault(resolved: &ResolvedTemplate, catalogue: &Catalogue) -> Vec<String> {
     let (base, architecture) = (&resolved.base, resolved.architecture());
-    let Some(found) = catalogue::find(base) else {
-        let called = catalogue::all()
+    let Some(found) = catalogue.find(base) else {
+        let called = catalogue
             .iter()
             .flat_map(|base| std::iter::once(base.name.as_str()).chain(base.aliases.iter().map(String::as_str)));
         let hint = near::hint(base.as_str(), called, "prism base-images list shows all");
         return vec![format!("base is {base}, which is not in the catalogue of base images; {hint}")];
     };
-    if found.parameters.contains_key(&architecture) {
+    if found.architectures.contains_key(&architecture) {
         return Vec::new();
     }
-    let has: Vec<String> = found.parameters.keys().map(ToString::to_string).collect();
+    let has: Vec<String> = found.architectures.keys().map(ToString::to_string).collect();
     vec![format!(
         "instance_defaults.type is {}, which needs {architecture}, but {base} comes for {} only",
         resolved.instance_type,
@@ -285,14 +294,14 @@ mod tests {
             given("basics.yaml", "name: Basics\nbase: ubuntu-24.04\nversion: 1.1.0\npackages: {system: [git, jq]}\n"),
             given("notes.yaml", "name: Notes\nbase: debian-12\n"),
         ];
-        let plan = plan(files, &stored, true).unwrap();
+        let plan = plan(files, &stored, &Catalogue::built_in(), true).unwrap();
         insta::assert_snapshot!(plain(&plan.text(&look())));
         insta::assert_json_snapshot!(plan);
     }
 
     #[test]
     fn nothing_to_apply_is_said() {
-        let plan = plan(vec![given("a.yaml", BASICS)], &[stored(BASICS, 3)], true).unwrap();
+        let plan = plan(vec![given("a.yaml", BASICS)], &[stored(BASICS, 3)], &Catalogue::built_in(), true).unwrap();
         assert!(plain(&plan.text(&look())).ends_with("Nothing to apply: all is as it was applied before."));
     }
 
@@ -306,12 +315,12 @@ mod tests {
             given("d.yaml", "name: Dd\nbase: ubuntu-22.04\n"),
             given("e.yaml", "name: Dd\nbase: ubuntu-22.04\n"),
         ];
-        insta::assert_snapshot!(plan(files, &stored, true).unwrap_err().join("\n"));
+        insta::assert_snapshot!(plan(files, &stored, &Catalogue::built_in(), true).unwrap_err().join("\n"));
     }
 
     #[test]
     fn a_parent_in_a_file_that_cannot_be_read_is_not_told_as_missing() {
         let child = vec![given("b.yaml", "name: Bb\ninherits: nobody\n")];
-        assert_eq!(plan(child, &[], false).unwrap().templates.len(), 0);
+        assert_eq!(plan(child, &[], &Catalogue::built_in(), false).unwrap().templates.len(), 0);
     }
 }

@@ -12,7 +12,7 @@ use prism_domain::money::MicroDollars;
 use prism_domain::request::CompilationRequest;
 use prism_domain::schedule::Queued;
 use prism_domain::slot::{Demand, Slot};
-use prism_domain::update::{Observation, SeenImage, observe};
+use prism_domain::update::{Context, Observation, SeenImage, observe};
 use serde_json::json;
 
 use super::*;
@@ -35,12 +35,16 @@ fn seen(ami: &str) -> SeenImage {
 /// A base image that moved yesterday.
 pub fn tracked(name: &str, ami: &str) -> TrackedImage {
     let id = TrackedImageId { name: name.parse().unwrap(), architecture: x86(), region: region() };
-    TrackedImage { id, current: seen(ami), since: at("2026-11-22T15:00:00Z"), sequence: 3 }
+    match observe(&id, None, &seen(ami), Context::default(), at("2026-11-22T15:00:00Z")) {
+        Observation::First(tracked) => TrackedImage { sequence: 3, ..tracked },
+        other => panic!("no first observation: {other:?}"),
+    }
 }
 
 fn update() -> BaseImageUpdate {
     let known = TrackedImage { sequence: 2, ..tracked("ubuntu-22.04", "ami-00000001") };
-    match observe(&known.id, Some(&known), &seen("ami-00000002"), None, at("2026-11-22T15:00:00Z")) {
+    let context = Context { quarantine_after: 3, ..Context::default() };
+    match observe(&known.id, Some(&known), &seen("ami-00000002"), context, at("2026-11-22T15:00:00Z")) {
         Observation::Moved(moved) => moved.1,
         other => panic!("no update: {other:?}"),
     }

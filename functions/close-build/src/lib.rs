@@ -213,7 +213,7 @@ impl CloseBuild {
         if tracked.current.image_id == frozen.base_image_id {
             return Ok(());
         }
-        let moves = base_images::newest_updates(&self.table, &frozen.base, target.architecture, MOVES).await?;
+        let moves = base_images::newest_updates(&self.table, &tracked.id, MOVES).await?;
         let since =
             moves.iter().map(|record| &record.update).take_while(|update| update.image_id != frozen.base_image_id);
         for update in since {

@@ -13,7 +13,6 @@ use prism_aws::table::{Table, back_off};
 use prism_aws::workflow::Workflow;
 use prism_aws::{base_images, builds, claims, clock, fault, policies, requests, settings, templates};
 use prism_domain::architecture::Architecture;
-use prism_domain::catalogue;
 use prism_domain::deadline::deadline;
 use prism_domain::id::{BuildId, RequestId, Target, TemplateName};
 use prism_domain::policy::Policy;
@@ -79,14 +78,15 @@ impl Function for PlanBuild {
         let wish = self.read(&input.wish).await?;
         let resolved = templates::resolved(&self.table, &wish.template).await?;
         let target = self.start_siblings(&input.request, &wish, &resolved).await?;
-        let base = catalogue::find(&resolved.base).filter(|base| base.parameters.contains_key(&target.architecture));
-        if base.is_none() {
+        let catalogue = policies::current(&self.table).await?.catalogue();
+        let base = catalogue.find(&resolved.base);
+        if !base.is_some_and(|base| base.architectures.contains_key(&target.architecture)) {
             return Err(Error::InvalidRequest(format!(
                 "template {} stands on base image {}, which is not in the catalogue for {}; there are {}",
                 wish.template,
                 printable(resolved.base.as_str(), 60),
                 target.architecture,
-                catalogue::names()
+                catalogue.names()
             )));
         }
         for attempt in 0..TRIES {
@@ -174,7 +174,8 @@ impl PlanBuild {
             Some(held) => Some(builds::get(&self.table, &held.queued.build).await?),
             None => None,
         };
-        let base = catalogue::find(&resolved.base).map_or(&resolved.base, |base| &base.name);
+        let catalogue = policy.catalogue();
+        let base = catalogue.find(&resolved.base).map_or(&resolved.base, |base| &base.name);
         let region = settings::parsed("AWS_REGION")?;
         let base_image = base_images::current(&self.table, base, target.architecture, &region).await?;
         let covered = holder.as_ref().and_then(|holder| holder.frozen.as_ref()).is_some_and(|frozen| {

@@ -7,13 +7,13 @@ use prism_aws::error::Result;
 use prism_aws::image_builder::ImageState;
 use prism_aws::stream::StreamEvent;
 use prism_aws::workflow::Standing;
-use prism_aws::{base_images, builds, claims, clearings, clock, inventory, keys, notices, parameters, templates};
-use prism_domain::architecture::Architecture;
+use prism_aws::{
+    base_images, builds, claims, clearings, clock, inventory, keys, notices, parameters, policies, templates,
+};
 use prism_domain::build::Channel;
-use prism_domain::catalogue;
 use prism_domain::claim::{Held, Stage};
 use prism_domain::duration::before;
-use prism_domain::id::{BaseImageName, Target};
+use prism_domain::id::{Target, TrackedImageId};
 use prism_domain::zone::Zone;
 use serde_json::json;
 
@@ -143,24 +143,19 @@ impl ReconcileBuilds {
     }
 
     /// The last moves of every base image that were not responded to.
-    pub(crate) async fn updates(&self, output: &mut Output) {
+    pub(crate) async fn updates(&self, output: &mut Output) -> Result<()> {
         let now = clock::now();
-        for base in catalogue::all() {
-            for architecture in base.parameters.keys() {
-                let looked = self.updates_of(&base.name, *architecture, now, output).await;
-                count(looked, output);
-            }
+        let catalogue = policies::current(&self.table).await?.catalogue();
+        for (base, architecture) in catalogue.on_every_architecture() {
+            let id = TrackedImageId { name: base.name.clone(), architecture, region: self.region.clone() };
+            let looked = self.updates_of(&id, now, output).await;
+            count(looked, output);
         }
+        Ok(())
     }
 
-    async fn updates_of(
-        &self,
-        base: &BaseImageName,
-        architecture: Architecture,
-        now: Timestamp,
-        output: &mut Output,
-    ) -> Result<()> {
-        for record in base_images::newest_updates(&self.table, base, architecture, MOVES).await? {
+    async fn updates_of(&self, id: &TrackedImageId, now: Timestamp, output: &mut Output) -> Result<()> {
+        for record in base_images::newest_updates(&self.table, id, MOVES).await? {
             if record.responded_at.is_none() && is_late(record.update.updated_at, now) {
                 let event = StreamEvent::naming(&keys::update(&record.update.id));
                 output.unanswered += 1;

@@ -96,7 +96,8 @@ impl Function for ReconcileBuilds {
         let looked = self.channels(&mut output).await;
         count(looked, &mut output);
         self.notices(&mut output).await;
-        self.updates(&mut output).await;
+        let looked = self.updates(&mut output).await;
+        count(looked, &mut output);
         tracing::info!(?output, "reconciled");
         Ok(output)
     }

@@ -10,7 +10,6 @@ use prism_aws::runtime::{Function, about};
 use prism_aws::table::{Applied, Table, back_off};
 use prism_aws::{base_images, builds, claims, clock, fault, journal, ledger, policies, settings, templates};
 use prism_domain::build::{Build, Frozen};
-use prism_domain::catalogue;
 use prism_domain::claim::{Claim, Held, Stage};
 use prism_domain::decision::{Decision, DecisionKind};
 use prism_domain::duration::{after, humanize};
@@ -120,7 +119,8 @@ impl ReserveBudget {
             Err(Error::InvalidRequest(reason)) => return Err(Error::CannotBuild(reason)),
             Err(error) => return Err(error),
         };
-        let Some(base) = catalogue::find(&resolved.base) else {
+        let catalogue = policy.catalogue();
+        let Some(base) = catalogue.find(&resolved.base) else {
             return Err(Error::CannotBuild(format!("base image {} is not in the catalogue", resolved.base)));
         };
         let region = settings::parsed("AWS_REGION")?;

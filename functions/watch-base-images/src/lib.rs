@@ -11,10 +11,10 @@ use prism_aws::error::{Error, Result};
 use prism_aws::parameters::{BATCH, Parameters};
 use prism_aws::runtime::Function;
 use prism_aws::table::{Applied, Table};
-use prism_aws::{clock, fault, settings};
-use prism_domain::catalogue::BaseImage;
+use prism_aws::{clock, fault, policies, settings};
+use prism_domain::catalogue::{BaseImage, Owner};
 use prism_domain::id::{AmiId, Region, TrackedImageId};
-use prism_domain::update::{Observation, SeenImage, observe};
+use prism_domain::update::{Context, Observation, SeenImage, observe};
 use prism_ec2::Images;
 use serde_json::Value;
 
@@ -44,13 +44,14 @@ impl Function for WatchBaseImages {
     }
 
     async fn handle(&self, _hint: Value) -> Result<WatchRun> {
-        let mut watched = look::all(&self.region);
+        let catalogue = policies::current(&self.table).await?.catalogue();
+        let mut watched = look::all(&catalogue, &self.region);
         self.read_parameters(&mut watched).await;
         self.compare(&mut watched).await;
         self.describe(&mut watched).await;
         for one in &mut watched {
             if let Outcome::Seen(seen) = &one.outcome {
-                one.outcome = match self.record(&one.id, one.base, seen).await {
+                one.outcome = match self.record(&one.id, &one.base, seen).await {
                     Ok(outcome) => outcome,
                     Err(error) => Outcome::of_error(&error),
                 };
@@ -100,17 +101,17 @@ impl WatchBaseImages {
 
     /// Describes the images that are not what they were, each once, by its owner.
     async fn describe(&self, watched: &mut [Watched]) {
-        let mut wanted: BTreeMap<&str, Vec<AmiId>> = BTreeMap::new();
+        let mut wanted: BTreeMap<Owner, Vec<AmiId>> = BTreeMap::new();
         for one in watched.iter() {
             if let Outcome::Named(image) = &one.outcome {
-                let ids = wanted.entry(&one.base.owner).or_default();
+                let ids = wanted.entry(one.base.owner.clone()).or_default();
                 if !ids.contains(image) {
                     ids.push(image.clone());
                 }
             }
         }
         for (owner, ids) in wanted {
-            let described = self.images.of_owner(owner, &ids).await;
+            let described = self.images.of_owner(owner.as_str(), &ids).await;
             for one in watched.iter_mut().filter(|one| one.base.owner == owner) {
                 if let Outcome::Named(image) = &one.outcome {
                     one.outcome = match &described {
@@ -129,8 +130,11 @@ impl WatchBaseImages {
     async fn record(&self, id: &TrackedImageId, base: &BaseImage, seen: &SeenImage) -> Result<Outcome> {
         let known = base_images::tracked(&self.table, id).await?;
         let now = clock::now();
-        match observe(id, known.as_ref(), seen, Some(&base.changelog), now) {
-            Observation::Same => Ok(Outcome::Same),
+        let context = Context { quarantine_after: u32::MAX, between: &[], changelog_url: Some(&base.changelog) };
+        match observe(id, known.as_ref(), seen, context, now) {
+            Observation::Same | Observation::StillHeld | Observation::Held(_) | Observation::Calm(_) => {
+                Ok(Outcome::Same)
+            }
             Observation::First(tracked) => {
                 // Lost: another look was faster, and saw the same.
                 let _: Applied = base_images::write_first(&self.table, &tracked).await?;

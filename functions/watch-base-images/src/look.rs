@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use prism_aws::base_images::WatchRun;
 use prism_aws::error::Error;
-use prism_domain::catalogue::{self, BaseImage};
+use prism_domain::catalogue::{BaseImage, Catalogue};
 use prism_domain::id::{AmiId, Region, TrackedImageId, UpdateId};
 use prism_domain::update::SeenImage;
 
@@ -13,7 +13,7 @@ pub struct Watched {
     /// Which image, where.
     pub id: TrackedImageId,
     /// Its entry in the catalogue.
-    pub base: &'static BaseImage,
+    pub base: BaseImage,
     /// The parameter that names it.
     pub parameter: String,
     /// What the look has come to.
@@ -53,16 +53,16 @@ impl Outcome {
 }
 
 /// Every image of the catalogue, in a region.
-pub fn all(region: &Region) -> Vec<Watched> {
-    let of_base = |base: &'static BaseImage| {
-        base.parameters.iter().map(move |(architecture, parameter)| Watched {
-            id: TrackedImageId { name: base.name.clone(), architecture: *architecture, region: region.clone() },
-            base,
-            parameter: parameter.clone(),
+pub fn all(catalogue: &Catalogue, region: &Region) -> Vec<Watched> {
+    let watched = catalogue.on_every_architecture().filter_map(|(base, architecture)| {
+        Some(Watched {
+            id: TrackedImageId { name: base.name.clone(), architecture, region: region.clone() },
+            base: base.clone(),
+            parameter: base.source(architecture)?.parameter?,
             outcome: Outcome::Missing,
         })
-    };
-    catalogue::all().iter().flat_map(of_base).collect()
+    });
+    watched.collect()
 }
 
 /// What a run tells.
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_summary_counts_every_image_once() {
         let region: Region = "us-east-1".parse().unwrap();
-        let mut watched = all(&region);
+        let mut watched = all(&Catalogue::built_in(), &region);
         let count = watched.len();
         watched[0].outcome = Outcome::Same;
         watched[1].outcome = Outcome::NotAnImage;

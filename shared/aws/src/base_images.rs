@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use prism_domain::architecture::Architecture;
 use prism_domain::id::{BaseImageName, Region, Target, TrackedImageId, UpdateId};
 use prism_domain::update::{BaseImageUpdate, TrackedImage};
+use prism_domain::watch::Trouble;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -137,18 +138,31 @@ pub async fn known_update(table: &Table, id: &UpdateId) -> Result<BaseImageUpdat
     Ok(record.ok_or_else(|| Error::malformed(format!("update {id}"), "there is no such update"))?.update)
 }
 
-/// The newest moves of a base image, newest first.
+/// The newest moves of a base image in a region, newest first.
 ///
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn newest_updates(
-    table: &Table,
-    name: &BaseImageName,
-    architecture: Architecture,
-    limit: usize,
-) -> Result<Vec<UpdateRecord>> {
-    table.newest(&keys::base_image(name, architecture), keys::UPDATE, limit).await
+pub async fn newest_updates(table: &Table, id: &TrackedImageId, limit: usize) -> Result<Vec<UpdateRecord>> {
+    table.newest(&keys::base_image(&id.name, id.architecture), &keys::updates_in(&id.region), limit).await
+}
+
+/// What every base image is now in a region.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn all_tracked(table: &Table, region: &Region) -> Result<Vec<TrackedImage>> {
+    table.query(&keys::tracked_images(region), "").await
+}
+
+/// What is wrong with base images in a region.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn all_troubles(table: &Table, region: &Region) -> Result<Vec<Trouble>> {
+    table.query(&keys::troubles(region), "").await
 }
 
 /// Every target whose active image stands on a base image.

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use prism_domain::architecture::Architecture;
-use prism_domain::id::{BaseImageName, BuildId, RequestId, Target, TemplateName, TrackedImageId, UpdateId};
+use prism_domain::id::{BaseImageName, BuildId, Region, RequestId, Target, TemplateName, TrackedImageId, UpdateId};
 use prism_domain::ledger::Period;
 use prism_domain::zone::Zone;
 
@@ -93,10 +93,28 @@ pub fn base_image(name: &BaseImageName, architecture: Architecture) -> String {
     format!("BASE#{name}#{architecture}")
 }
 
+/// The partition of what every base image is now, in a region: one query reads them all.
+#[must_use]
+pub fn tracked_images(region: &Region) -> String {
+    format!("TRACKED#{region}")
+}
+
 /// A tracked image: what a base image is now, in a region.
 #[must_use]
 pub fn tracked_image(id: &TrackedImageId) -> Key {
-    Key::new(base_image(&id.name, id.architecture), format!("REGION#{}", id.region))
+    Key::new(tracked_images(&id.region), format!("{}#{}", id.name, id.architecture))
+}
+
+/// The partition of what is wrong with base images, in a region.
+#[must_use]
+pub fn troubles(region: &Region) -> String {
+    format!("TROUBLE#{region}")
+}
+
+/// What is wrong with a base image, in a region.
+#[must_use]
+pub fn trouble(id: &TrackedImageId) -> Key {
+    Key::new(troubles(&id.region), format!("{}#{}", id.name, id.architecture))
 }
 
 /// A move of a base image.
@@ -109,7 +127,10 @@ pub fn update(id: &UpdateId) -> Key {
 }
 
 /// The beginning of the sort keys of an image's moves in a region.
-pub const UPDATE: &str = "UPDATE#";
+#[must_use]
+pub fn updates_in(region: &Region) -> String {
+    format!("UPDATE#{region}#")
+}
 
 /// A target whose active image stands on a base image.
 #[must_use]

@@ -1,83 +1,187 @@
-//! The base images that are watched: data, in `catalogue.json`.
+//! The base images that are watched: data, in `catalogue/`, one file a vendor. A policy may add to them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use crate::advisory::Ecosystem;
 use crate::architecture::Architecture;
-use crate::id::BaseImageName;
+use crate::id::{BaseImageName, text_id};
 
-/// A base image of the catalogue.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+text_id!(
+    /// An AWS account, by its 12 digits.
+    Owner,
+    "an AWS account",
+    "it has 12 digits",
+    is_account
+);
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// A base image of the catalogue. In `parameter`, `names` and `except`, `{}` stands for the vendor's word for an
+/// architecture and `{arch}` for ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaseImage {
     /// Its name, such as `ubuntu-22.04`.
     pub name: BaseImageName,
     /// Its name for people.
     pub title: String,
-    /// The account that publishes it. Only its images are believed: anybody can publish an AMI under
-    /// any name.
-    pub owner: String,
     /// What else people call it.
+    #[serde(default)]
     pub aliases: Vec<String>,
-    /// The public parameter that names its latest image, by architecture.
-    pub parameters: BTreeMap<Architecture, String>,
+    /// The account that publishes it. Only its images are believed: anybody can publish an AMI under any name.
+    pub owner: Owner,
+    /// The architectures that there are, and the vendor's word for each.
+    pub architectures: BTreeMap<Architecture, String>,
+    /// The public parameter that names its latest image. Without one, its owner's newest image counts whose name
+    /// fits.
+    #[serde(default)]
+    pub parameter: Option<String>,
+    /// How its images are called: patterns in which `*` stands for any characters and `?` for one, as EC2's filters
+    /// have them. An image of another name is not taken for it.
+    pub names: Vec<String>,
+    /// How images are called that fit `names` and are something else.
+    #[serde(default)]
+    pub except: Vec<String>,
+    /// Whose advisories tell how dangerous an old one is; none where nobody publishes any.
+    #[serde(default)]
+    pub ecosystem: Option<Ecosystem>,
     /// Where its publisher tells what changed.
     pub changelog: String,
 }
 
-static CATALOGUE: LazyLock<Vec<BaseImage>> =
-    LazyLock::new(|| serde_json::from_str(include_str!("catalogue.json")).unwrap_or_default());
-
-/// Every base image that is watched.
-#[must_use]
-pub fn all() -> &'static [BaseImage] {
-    &CATALOGUE
+/// Where the image of a base image on one architecture is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The public parameter that names the latest one, if there is one.
+    pub parameter: Option<String>,
+    /// How it is called.
+    pub names: Vec<String>,
+    /// How what fits but is something else is called.
+    pub except: Vec<String>,
 }
 
-/// The base image that is called so, by its name or an alias.
-#[must_use]
-pub fn find(name: &BaseImageName) -> Option<&'static BaseImage> {
-    let is_called = |base: &&BaseImage| base.name == *name || base.aliases.iter().any(|alias| alias == name.as_str());
-    all().iter().find(is_called)
+impl BaseImage {
+    /// Where its image for an architecture is found, if there is one.
+    #[must_use]
+    pub fn source(&self, architecture: Architecture) -> Option<Source> {
+        let word = self.architectures.get(&architecture)?;
+        let filled = |text: &String| text.replace("{}", word).replace("{arch}", architecture.as_str());
+        Some(Source {
+            parameter: self.parameter.as_ref().map(filled),
+            names: self.names.iter().map(filled).collect(),
+            except: self.except.iter().map(filled).collect(),
+        })
+    }
+
+    /// Whether people may call it so.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name.as_str() == name || self.aliases.iter().any(|alias| alias == name)
+    }
 }
 
-/// The names of all base images, for a sentence.
-#[must_use]
-pub fn names() -> String {
-    all().iter().map(|base| base.name.as_str()).collect::<Vec<_>>().join(", ")
+impl Source {
+    /// Whether an image of this name is what is looked for.
+    #[must_use]
+    pub fn admits(&self, name: &str) -> bool {
+        let fits = |pattern: &String| matches(pattern, name);
+        self.names.iter().any(fits) && !self.except.iter().any(fits)
+    }
+}
+
+/// Whether a text is of a pattern's form: `*` stands for any characters, `?` for one.
+/// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    // Where the last star stands, and up to where of the text it reaches.
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if pattern.get(p) == Some(&'*') {
+            star = Some((p, t));
+            p += 1;
+        } else if pattern.get(p).is_some_and(|c| *c == '?' || *c == text[t]) {
+            p += 1;
+            t += 1;
+        } else if let Some((at, reach)) = star {
+            star = Some((at, reach + 1));
+            p = at + 1;
+            t = reach + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+/// The base images that are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalogue(Cow<'static, [BaseImage]>);
+
+static BUILT_IN: LazyLock<Vec<BaseImage>> = LazyLock::new(|| {
+    let files = [
+        include_str!("catalogue/amazon-linux.json"),
+        include_str!("catalogue/debian.json"),
+        include_str!("catalogue/ubuntu.json"),
+    ];
+    files.iter().flat_map(|file| serde_json::from_str::<Vec<BaseImage>>(file).unwrap_or_default()).collect()
+});
+
+impl Catalogue {
+    /// Those that the project knows.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self(Cow::Borrowed(&BUILT_IN))
+    }
+
+    /// Those that the project knows, and these: one of the same name takes the other's place.
+    #[must_use]
+    pub fn with(more: &[BaseImage]) -> Self {
+        if more.is_empty() {
+            return Self::built_in();
+        }
+        let kept = BUILT_IN.iter().filter(|base| !more.iter().any(|other| other.name == base.name));
+        Self(Cow::Owned(kept.chain(more).cloned().collect()))
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, BaseImage> {
+        self.0.iter()
+    }
+
+    /// Each of them on each of its architectures.
+    pub fn on_every_architecture(&self) -> impl Iterator<Item = (&BaseImage, Architecture)> {
+        self.iter().flat_map(|base| base.architectures.keys().map(move |architecture| (base, *architecture)))
+    }
+
+    /// The base image that is called so, by its name or an alias.
+    #[must_use]
+    pub fn find(&self, name: &BaseImageName) -> Option<&BaseImage> {
+        let named = self.iter().find(|base| base.name == *name);
+        named.or_else(|| self.iter().find(|base| base.is_called(name.as_str())))
+    }
+
+    /// The names of all base images, for a sentence.
+    #[must_use]
+    pub fn names(&self) -> String {
+        self.iter().map(|base| base.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl<'a> IntoIterator for &'a Catalogue {
+    type Item = &'a BaseImage;
+    type IntoIter = std::slice::Iter<'a, BaseImage>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn the_catalogue_can_be_read_and_no_name_means_two_images() {
-        assert!(all().len() >= 8);
-        let names: Vec<&str> = all()
-            .iter()
-            .flat_map(|base| std::iter::once(base.name.as_str()).chain(base.aliases.iter().map(String::as_str)))
-            .collect();
-        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
-        assert!(names.iter().all(|name| name.parse::<BaseImageName>().is_ok()));
-    }
-
-    #[test]
-    fn a_base_image_is_found_by_its_aliases() {
-        let found = |name: &str| find(&name.parse().unwrap()).map(|base| base.name.as_str());
-        assert_eq!(found("ubuntu"), Some("ubuntu-24.04"));
-        assert_eq!(found("jammy"), Some("ubuntu-22.04"));
-        assert_eq!(found("plan9"), None);
-    }
-
-    #[test]
-    fn every_owner_is_an_account_and_every_source_a_public_parameter() {
-        for base in all() {
-            assert!(base.owner.len() == 12 && base.owner.bytes().all(|b| b.is_ascii_digit()), "{}", base.name);
-            assert!(base.parameters.values().all(|name| name.starts_with("/aws/service/")), "{}", base.name);
-        }
-    }
-}
+mod tests;

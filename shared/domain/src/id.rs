@@ -11,8 +11,8 @@ use crate::architecture::Architecture;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is not {what}; {allowed}")]
 pub struct MalformedId {
-    what: &'static str,
-    allowed: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) allowed: &'static str,
 }
 
 macro_rules! text_id {
@@ -30,20 +30,20 @@ macro_rules! text_id {
             }
         }
 
-        impl FromStr for $name {
-            type Err = MalformedId;
-            fn from_str(text: &str) -> Result<Self, MalformedId> {
+        impl std::str::FromStr for $name {
+            type Err = $crate::id::MalformedId;
+            fn from_str(text: &str) -> Result<Self, $crate::id::MalformedId> {
                 if $is_valid(text) {
                     Ok(Self(text.to_owned()))
                 } else {
-                    Err(MalformedId { what: $what, allowed: $allowed })
+                    Err($crate::id::MalformedId { what: $what, allowed: $allowed })
                 }
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = MalformedId;
-            fn try_from(text: String) -> Result<Self, MalformedId> {
+            type Error = $crate::id::MalformedId;
+            fn try_from(text: String) -> Result<Self, $crate::id::MalformedId> {
                 text.parse()
             }
         }
@@ -54,13 +54,14 @@ macro_rules! text_id {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(&self.0)
             }
         }
     };
 }
+pub(crate) use text_id;
 
 text_id!(
     /// A template's name (its slug), such as `python-ml`. Short enough that every AWS name derived from

@@ -3,7 +3,9 @@
 //! No AWS, no async, no clock, no randomness: `now` is an argument. What is decided here is planned
 //! as a value, and applied by `prism-aws`.
 
+pub mod advisory;
 pub mod architecture;
+pub mod assessment;
 pub mod build;
 pub mod catalogue;
 pub mod claim;
@@ -25,5 +27,6 @@ pub mod request;
 pub mod schedule;
 pub mod slot;
 pub mod update;
+pub mod watch;
 pub mod window;
 pub mod zone;

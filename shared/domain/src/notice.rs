@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use termtree::Tree;
 
+use crate::advisory::CveId;
 use crate::build::Build;
 use crate::duration::{humanize, relative};
 use crate::id::{AmiId, Region, Target};
@@ -32,6 +33,14 @@ pub enum NoticeKind {
     BuildComplete,
     /// A build failed.
     BuildFailed,
+    /// A base image went back to an older one: what its vendor withdrew is no longer to be trusted.
+    UpdateWithdrawn,
+    /// An update turns out to be worse or better than it was thought to be.
+    UpdateReassessed,
+    /// A base image could not be looked at, or what its source names is not there, for too long.
+    BaseImageTrouble,
+    /// A base image goes back and forth and is not followed for now.
+    BaseImageHeld,
 }
 
 impl NoticeKind {
@@ -43,6 +52,10 @@ impl NoticeKind {
             Self::BuildScheduled => "build-scheduled",
             Self::BuildComplete => "build-complete",
             Self::BuildFailed => "build-failed",
+            Self::UpdateWithdrawn => "update-withdrawn",
+            Self::UpdateReassessed => "update-reassessed",
+            Self::BaseImageTrouble => "base-image-trouble",
+            Self::BaseImageHeld => "base-image-held",
         }
     }
 }
@@ -104,7 +117,8 @@ pub fn update_available(update: &BaseImageUpdate, plans: &[(Target, Slot)], zone
     ];
     facts.extend(update.reasons.iter().map(|reason| format!("Why: {}", printable(reason, 200))));
     if !update.cves.is_empty() {
-        facts.push(format!("Fixes: {}", printable(&update.cves.join(", "), 400)));
+        let names: Vec<&str> = update.cves.iter().map(CveId::as_str).collect();
+        facts.push(format!("Fixes: {}", printable(&names.join(", "), 400)));
     }
     facts.extend(update.changelog_url.iter().map(|url| format!("Changelog: {}", printable(url, 200))));
     let line = |(target, slot): &(Target, Slot)| {

@@ -8,8 +8,10 @@ mod season;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::advisory::Probability;
+use crate::catalogue::{BaseImage, Catalogue};
 use crate::duration;
-use crate::id::Region;
+use crate::id::{BaseImageName, Region};
 use crate::level::SecurityLevel;
 use crate::money::MicroDollars;
 use crate::window::TimeWindow;
@@ -55,6 +57,18 @@ pub struct Policy {
     pub prefer_off_peak: bool,
     /// Where images are published besides the home region.
     pub regions: Vec<Region>,
+    /// Base images that are watched besides the built-in ones, or in place of those of the same name.
+    pub base_images: Vec<BaseImage>,
+    /// Where base images are watched besides the home region.
+    pub watch_regions: Vec<Region>,
+    /// How long a base image has to be out before templates are rebuilt on it.
+    pub minimum_age: Vec<MinimumAge>,
+    /// Whether templates are rebuilt on an older image when a base image goes back to it.
+    pub rebuild_on_rollback: bool,
+    /// From how many returns within a day on a base image that flaps is not followed any more.
+    pub quarantine_after: u32,
+    /// From which probability of exploitation on a vulnerability counts as high at least.
+    pub epss_threshold: Probability,
     /// Builds ahead of a semester.
     pub seasonal_precompilation: Option<SeasonalPrecompilation>,
     /// The break whose days count as quiet hours, by its name.
@@ -141,6 +155,23 @@ pub struct ByLevel<T> {
     pub low: T,
 }
 
+/// How long a base image has to be out before templates are rebuilt on it: others meet a bad one first. A critical
+/// update does not wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MinimumAge {
+    /// Which base image; none: every one that has no entry of its own.
+    pub base: Option<BaseImageName>,
+    /// For high updates.
+    #[serde(with = "duration::text::optional")]
+    pub high: Option<SignedDuration>,
+    /// For medium ones.
+    #[serde(with = "duration::text::optional")]
+    pub medium: Option<SignedDuration>,
+    /// For low ones.
+    #[serde(with = "duration::text::optional")]
+    pub low: Option<SignedDuration>,
+}
+
 /// A grant, and the templates that it pays for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
@@ -188,6 +219,12 @@ impl Default for Policy {
             emergency_needs_approval: false,
             prefer_off_peak: false,
             regions: Vec::new(),
+            base_images: Vec::new(),
+            watch_regions: Vec::new(),
+            minimum_age: Vec::new(),
+            rebuild_on_rollback: false,
+            quarantine_after: 3,
+            epss_threshold: Probability::TENTH,
             seasonal_precompilation: None,
             semester_prep_window: None,
             semesters: Vec::new(),
@@ -212,6 +249,26 @@ impl Policy {
             SecurityLevel::Medium => self.max_cost_by_level.medium,
             SecurityLevel::Low => self.max_cost_by_level.low,
         }
+    }
+
+    /// The base images that are watched.
+    #[must_use]
+    pub fn catalogue(&self) -> Catalogue {
+        Catalogue::with(&self.base_images)
+    }
+
+    /// How long a base image has to be out before an update of this level is built; nothing for critical ones.
+    #[must_use]
+    pub fn minimum_age(&self, base: &BaseImageName, level: SecurityLevel) -> SignedDuration {
+        let of_level = |age: &MinimumAge| match level {
+            SecurityLevel::Critical => None,
+            SecurityLevel::High => age.high,
+            SecurityLevel::Medium => age.medium,
+            SecurityLevel::Low => age.low,
+        };
+        let own = self.minimum_age.iter().find(|age| age.base.as_ref() == Some(base));
+        let entry = own.or_else(|| self.minimum_age.iter().find(|age| age.base.is_none()));
+        entry.and_then(of_level).unwrap_or(SignedDuration::ZERO)
     }
 
     /// When the quiet hours are next: `now` within the off-peak window, and all day long in the break

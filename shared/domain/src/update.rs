@@ -2,11 +2,23 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::advisory::CveId;
+use crate::assessment::{Assessment, FixedCve, without_evidence};
+use crate::duration::{after, before};
 use crate::id::{AmiId, TrackedImageId, UpdateId};
 use crate::level::{Confidence, SecurityLevel};
+
+/// How many of a base image's past images are remembered, to know one that comes back.
+const REMEMBERED: usize = 20;
+
+/// Within how long returns are counted that make a base image one that flaps.
+const FLAPPING: SignedDuration = SignedDuration::from_hours(24);
+
+/// For how long a base image that flapped has to name the same image before it is followed again.
+const CALM: SignedDuration = SignedDuration::from_hours(6);
 
 /// What kind of update a base image brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +66,46 @@ pub struct TrackedImage {
     pub since: Timestamp,
     /// How often it has moved since it was first seen.
     pub sequence: u32,
+    /// What it was before, the newest first.
+    #[serde(default)]
+    pub past: Vec<PastImage>,
+    /// When it went back to what it had been before, within the last day.
+    #[serde(default)]
+    pub returns: Vec<Timestamp>,
+    /// Why it is not followed for now, if it is not.
+    #[serde(default)]
+    pub quarantine: Option<Quarantine>,
+}
+
+/// What a base image was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastImage {
+    /// The image.
+    pub image: SeenImage,
+    /// Until when it was that.
+    pub until: Timestamp,
+}
+
+/// A base image goes back and forth, and is not followed until it has been the same for some hours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// Since when.
+    pub since: Timestamp,
+    /// What its source names now.
+    pub seen: SeenImage,
+    /// Since when its source has named that.
+    pub seen_since: Timestamp,
+}
+
+/// Whether a base image went on or back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// To an image that is newer, as far as is known.
+    #[default]
+    Forward,
+    /// To an older one: its vendor has withdrawn the newer.
+    Back,
 }
 
 /// One move of a base image.
@@ -65,24 +117,59 @@ pub struct BaseImageUpdate {
     pub image_id: AmiId,
     /// That image's name: untrusted text.
     pub image_name: String,
+    /// When its owner made that image, where EC2 tells.
+    #[serde(default)]
+    pub image_created_at: Option<Timestamp>,
     /// The image it moved from.
     pub previous_image_id: AmiId,
     /// That image's name: untrusted text.
     pub previous_image_name: String,
+    /// When its owner made that one, where EC2 tells.
+    #[serde(default)]
+    pub previous_created_at: Option<Timestamp>,
+    /// On or back.
+    #[serde(default)]
+    pub direction: Direction,
+    /// The names of the releases between the two that were never seen, where they are known: untrusted text.
+    #[serde(default)]
+    pub between: Vec<String>,
     /// Security, feature or maintenance.
     pub update_type: UpdateType,
     /// How bad it is to stay on the previous image.
     pub security_level: SecurityLevel,
     /// How sure that level is.
     pub confidence: Confidence,
-    /// The vulnerabilities it fixes, as far as known.
-    pub cves: Vec<String>,
+    /// The vulnerabilities it fixes, as far as known, the worst first.
+    pub cves: Vec<CveId>,
+    /// The same, with what the level of each follows from.
+    #[serde(default)]
+    pub fixes: Vec<FixedCve>,
     /// Why this type and level, in plain words.
     pub reasons: Vec<String>,
     /// When it was seen.
     pub updated_at: Timestamp,
+    /// When it was last judged on evidence; nothing until it was.
+    #[serde(default)]
+    pub assessed_at: Option<Timestamp>,
     /// Where its publisher tells what changed.
     pub changelog_url: Option<String>,
+}
+
+impl BaseImageUpdate {
+    /// The same move, judged so.
+    #[must_use]
+    pub fn assessed(self, assessment: Assessment, now: Timestamp) -> Self {
+        Self {
+            update_type: assessment.update_type,
+            security_level: assessment.level,
+            confidence: assessment.confidence,
+            cves: assessment.fixes.iter().map(|fix| fix.cve.clone()).collect(),
+            fixes: assessment.fixes,
+            reasons: assessment.reasons,
+            assessed_at: Some(now),
+            ..self
+        }
+    }
 }
 
 /// What a look at one image comes to.
@@ -94,6 +181,23 @@ pub enum Observation {
     Same,
     /// It moved: what it is now, and the update that tells of it.
     Moved(Box<(TrackedImage, BaseImageUpdate)>),
+    /// It goes back and forth, and is not followed from now on; or, being in quarantine, it names another image.
+    Held(Box<TrackedImage>),
+    /// It is in quarantine, and nothing has changed.
+    StillHeld,
+    /// It is out of quarantine, and what it was before.
+    Calm(Box<TrackedImage>),
+}
+
+/// What a look found, besides the image.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context<'a> {
+    /// From how many returns within a day on the image is not followed.
+    pub quarantine_after: u32,
+    /// The names of the releases between the known and the seen image, where they are known.
+    pub between: &'a [String],
+    /// Where its publisher tells what changed.
+    pub changelog_url: Option<&'a str>,
 }
 
 /// Compares what was seen with what is known.
@@ -102,97 +206,113 @@ pub fn observe(
     id: &TrackedImageId,
     known: Option<&TrackedImage>,
     seen: &SeenImage,
-    changelog_url: Option<&str>,
+    context: Context<'_>,
     now: Timestamp,
 ) -> Observation {
     let Some(known) = known else {
-        return Observation::First(TrackedImage { id: id.clone(), current: seen.clone(), since: now, sequence: 0 });
+        return Observation::First(TrackedImage {
+            id: id.clone(),
+            current: seen.clone(),
+            since: now,
+            sequence: 0,
+            past: Vec::new(),
+            returns: Vec::new(),
+            quarantine: None,
+        });
     };
+    if let Some(quarantine) = &known.quarantine {
+        return observe_held(known, quarantine, seen, context, now);
+    }
     if known.current.image_id == seen.image_id {
         return Observation::Same;
     }
-    let tracked =
-        TrackedImage { id: id.clone(), current: seen.clone(), since: now, sequence: known.sequence.saturating_add(1) };
-    let assessment = assess_without_evidence();
+    let mut returns: Vec<Timestamp> = known.returns.iter().copied().filter(|at| *at > before(now, FLAPPING)).collect();
+    if known.has_been(seen) {
+        returns.push(now);
+    }
+    if u32::try_from(returns.len()).unwrap_or(u32::MAX) >= context.quarantine_after.max(1) {
+        let quarantine = Quarantine { since: now, seen: seen.clone(), seen_since: now };
+        return Observation::Held(Box::new(TrackedImage { quarantine: Some(quarantine), returns, ..known.clone() }));
+    }
+    Observation::Moved(Box::new(moved(&TrackedImage { returns, ..known.clone() }, seen, context, now)))
+}
+
+fn observe_held(
+    known: &TrackedImage,
+    quarantine: &Quarantine,
+    seen: &SeenImage,
+    context: Context<'_>,
+    now: Timestamp,
+) -> Observation {
+    if quarantine.seen.image_id != seen.image_id {
+        let quarantine = Quarantine { seen: seen.clone(), seen_since: now, ..quarantine.clone() };
+        return Observation::Held(Box::new(TrackedImage { quarantine: Some(quarantine), ..known.clone() }));
+    }
+    if after(quarantine.seen_since, CALM) > now {
+        return Observation::StillHeld;
+    }
+    let calm = TrackedImage { quarantine: None, returns: Vec::new(), ..known.clone() };
+    if known.current.image_id == seen.image_id {
+        Observation::Calm(Box::new(calm))
+    } else {
+        Observation::Moved(Box::new(moved(&calm, seen, context, now)))
+    }
+}
+
+fn moved(
+    known: &TrackedImage,
+    seen: &SeenImage,
+    context: Context<'_>,
+    now: Timestamp,
+) -> (TrackedImage, BaseImageUpdate) {
+    let mut past = vec![PastImage { image: known.current.clone(), until: now }];
+    past.extend(known.past.iter().filter(|past| past.image.image_id != seen.image_id).cloned());
+    past.truncate(REMEMBERED);
+    let tracked = TrackedImage {
+        current: seen.clone(),
+        since: now,
+        sequence: known.sequence.saturating_add(1),
+        past,
+        ..known.clone()
+    };
+    let Assessment { update_type, level, confidence, reasons, fixes } = without_evidence();
     let update = BaseImageUpdate {
-        id: UpdateId { image: id.clone(), sequence: tracked.sequence },
+        id: UpdateId { image: known.id.clone(), sequence: tracked.sequence },
         image_id: seen.image_id.clone(),
         image_name: seen.image_name.clone(),
+        image_created_at: seen.created_at,
         previous_image_id: known.current.image_id.clone(),
         previous_image_name: known.current.image_name.clone(),
-        update_type: assessment.update_type,
-        security_level: assessment.level,
-        confidence: assessment.confidence,
+        previous_created_at: known.current.created_at,
+        direction: known.direction_to(seen),
+        between: context.between.to_vec(),
+        update_type,
+        security_level: level,
+        confidence,
         cves: Vec::new(),
-        reasons: assessment.reasons,
+        fixes,
+        reasons,
         updated_at: now,
-        changelog_url: changelog_url.map(str::to_owned),
+        assessed_at: None,
+        changelog_url: context.changelog_url.map(str::to_owned),
     };
-    Observation::Moved(Box::new((tracked, update)))
+    (tracked, update)
 }
 
-/// How an update is judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assessment {
-    /// Its type.
-    pub update_type: UpdateType,
-    /// Its level.
-    pub level: SecurityLevel,
-    /// How sure that is.
-    pub confidence: Confidence,
-    /// Why, in plain words.
-    pub reasons: Vec<String>,
-}
+impl TrackedImage {
+    fn has_been(&self, seen: &SeenImage) -> bool {
+        self.past.iter().any(|past| past.image.image_id == seen.image_id)
+    }
 
-/// The judgement when nothing is known of either image: a security update of level high, as a
-/// precaution, since base images are mostly replaced to ship fixes.
-#[must_use]
-pub fn assess_without_evidence() -> Assessment {
-    Assessment {
-        update_type: UpdateType::Security,
-        level: SecurityLevel::High,
-        confidence: Confidence::Unknown,
-        reasons: vec!["nothing is known of what changed, so it counts as high until something is".to_owned()],
+    /// By the dates of the two images; where they do not tell, back is what it has been before.
+    fn direction_to(&self, seen: &SeenImage) -> Direction {
+        let back = match (self.current.created_at, seen.created_at) {
+            (Some(current), Some(seen)) if current != seen => seen < current,
+            _ => self.has_been(seen),
+        };
+        if back { Direction::Back } else { Direction::Forward }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn id() -> TrackedImageId {
-        TrackedImageId {
-            name: "ubuntu-22.04".parse().unwrap(),
-            architecture: crate::architecture::Architecture::X86_64,
-            region: "us-east-1".parse().unwrap(),
-        }
-    }
-
-    fn seen(ami: &str) -> SeenImage {
-        SeenImage { image_id: ami.parse().unwrap(), image_name: "n".into(), created_at: None, root_device: None }
-    }
-
-    #[test]
-    fn the_first_look_at_an_image_is_no_update() {
-        let now = Timestamp::UNIX_EPOCH;
-        let Observation::First(tracked) = observe(&id(), None, &seen("ami-00000001"), None, now) else {
-            panic!("expected a first observation");
-        };
-        assert_eq!(tracked.sequence, 0);
-        assert_eq!(observe(&id(), Some(&tracked), &seen("ami-00000001"), None, now), Observation::Same);
-    }
-
-    #[test]
-    fn an_update_without_evidence_counts_as_high_with_unknown_confidence() {
-        let now = Timestamp::UNIX_EPOCH;
-        let known = TrackedImage { id: id(), current: seen("ami-00000001"), since: now, sequence: 4 };
-        let Observation::Moved(moved) = observe(&id(), Some(&known), &seen("ami-00000002"), None, now) else {
-            panic!("expected an update");
-        };
-        let (tracked, update) = *moved;
-        assert_eq!(update.id.to_string(), "ubuntu-22.04/x86_64/us-east-1/5");
-        assert_eq!(update.previous_image_id, known.current.image_id);
-        assert_eq!((update.security_level, update.confidence), (SecurityLevel::High, Confidence::Unknown));
-        assert_eq!(tracked.current.image_id, update.image_id);
-    }
-}
+mod tests;

@@ -15,7 +15,7 @@ use prism_domain::notice::{build_complete, build_failed, build_scheduled, update
 use prism_domain::policy::Policy;
 use prism_domain::request::{BuildTrigger, CompilationRequest};
 use prism_domain::slot::Slot;
-use prism_domain::update::{BaseImageUpdate, Observation, SeenImage, TrackedImage, observe};
+use prism_domain::update::{BaseImageUpdate, Context, Observation, SeenImage, observe};
 use prism_domain::zone::Zone;
 
 fn at(text: &str) -> Timestamp {
@@ -41,11 +41,16 @@ fn update() -> BaseImageUpdate {
         region: "us-east-1".parse().unwrap(),
     };
     let current = seen("ami-00000001", "ubuntu-jammy-22.04-amd64-server-20261001");
-    let known = TrackedImage { id: id.clone(), current, since: now(), sequence: 0 };
+    let Observation::First(known) = observe(&id, None, &current, Context::default(), now()) else {
+        panic!("expected a first observation");
+    };
     let next = seen("ami-00000002", "ubuntu-jammy\n22.04-amd64-server-20261101");
-    let Observation::Moved(moved) =
-        observe(&id, Some(&known), &next, Some("https://ubuntu.com/security/notices"), now())
-    else {
+    let context = Context {
+        quarantine_after: 3,
+        changelog_url: Some("https://ubuntu.com/security/notices"),
+        ..Context::default()
+    };
+    let Observation::Moved(moved) = observe(&id, Some(&known), &next, context, now()) else {
         panic!("expected a move");
     };
     moved.1

@@ -3,8 +3,11 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::read::{Section, count, date, duration, duration_from, flag, money, parsed, shown, text};
-use super::{Break, Grant, Policy, SeasonalPrecompilation, SeasonalSchedule, Semester};
+use super::read::{Section, count, date, duration, duration_from, flag, money, parsed, probability, shown, text};
+use super::{Break, Grant, MinimumAge, Policy, SeasonalPrecompilation, SeasonalSchedule, Semester};
+use crate::architecture::Architecture;
+use crate::catalogue::BaseImage;
+use crate::id::BaseImageName;
 use crate::problem::{Problem, Problems};
 use crate::window::TimeWindow;
 use crate::zone::Zone;
@@ -30,6 +33,11 @@ pub const FIELDS: &[&str] = &[
     "max_cost_by_level",
     "max_concurrent_builds",
     "regions",
+    "base_images",
+    "watch_regions",
+    "minimum_age",
+    "rebuild_on_rollback",
+    "quarantine_after",
     "seasonal_precompilation",
     "semester_prep_window",
     "semesters",
@@ -48,6 +56,7 @@ pub const SECURITY_FIELDS: &[&str] = &[
     "low_window",
     "security_window",
     "low_needs_approval",
+    "epss_threshold",
     "notify_instructors",
     "notify_students",
 ];
@@ -58,6 +67,9 @@ const SEMESTER_FIELDS: &[&str] = &["name", "starts"];
 const BREAK_FIELDS: &[&str] = &["name", "from", "to"];
 const GRANT_FIELDS: &[&str] = &["name", "templates"];
 const LEVEL_FIELDS: &[&str] = &["critical", "high", "medium", "low"];
+const AGE_FIELDS: &[&str] = &["base", "high", "medium", "low"];
+const BASE_FIELDS: &[&str] =
+    &["name", "title", "aliases", "owner", "architectures", "parameter", "names", "except", "ecosystem", "changelog"];
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -96,6 +108,7 @@ impl Policy {
         if let Some(regions) = section.names("regions") {
             policy.regions = regions;
         }
+        policy.read_base_images(&mut section);
         top.absorb(section);
         policy
     }
@@ -126,9 +139,27 @@ impl Policy {
         section.set(&mut self.deadlines.medium, "medium_window", duration);
         section.set(&mut self.deadlines.low, "low_window", duration);
         section.set(&mut self.security_window, "security_window", duration_from(HOUR));
+        section.set(&mut self.epss_threshold, "epss_threshold", probability);
         section.set(&mut self.low_needs_approval, "low_needs_approval", flag);
         section.set(&mut self.notify_instructors, "notify_instructors", flag);
         section.set(&mut self.notify_students, "notify_students", flag);
+    }
+
+    fn read_base_images(&mut self, section: &mut Section<'_>) {
+        if let Some(regions) = section.names("watch_regions") {
+            self.watch_regions = regions;
+        }
+        section.set(&mut self.rebuild_on_rollback, "rebuild_on_rollback", flag);
+        section.set(&mut self.quarantine_after, "quarantine_after", count(100));
+        self.base_images = section.list("base_images", BASE_FIELDS, base_image);
+        self.minimum_age = section.list("minimum_age", AGE_FIELDS, |age| {
+            Some(MinimumAge {
+                base: age.get("base", parsed),
+                high: age.get("high", duration),
+                medium: age.get("medium", duration),
+                low: age.get("low", duration),
+            })
+        });
     }
 
     fn read_money(&mut self, section: &mut Section<'_>) {
@@ -174,6 +205,39 @@ impl Policy {
         });
         self.semester_prep_window = section.get("semester_prep_window", text);
     }
+}
+
+/// A base image that only this policy knows.
+fn base_image(entry: &mut Section<'_>) -> Option<BaseImage> {
+    let name: Option<BaseImageName> = entry.need("name", "name the base image", parsed);
+    let owner = entry.need("owner", "give the account that publishes it", parsed);
+    let names: Vec<String> = entry.names("names").unwrap_or_default();
+    if names.is_empty() {
+        entry.fault("names", "is missing or empty; list how its images are called, such as Rocky-9-EC2-Base-*.{arch}");
+    }
+    let parameter: Option<String> = entry.get("parameter", parsed);
+    if parameter.as_ref().is_some_and(|name| !name.starts_with("/aws/service/")) {
+        entry.fault("parameter", "is not a public parameter; those begin with /aws/service/");
+    }
+    let architectures: Option<Vec<Architecture>> = entry.names("architectures");
+    if architectures.as_ref().is_some_and(Vec::is_empty) {
+        entry.fault("architectures", "is empty; list x86_64, arm64 or both, or leave it out");
+    }
+    let architectures = architectures.unwrap_or_else(|| Architecture::ALL.to_vec());
+    let words = architectures.into_iter().map(|architecture| (architecture, architecture.to_string())).collect();
+    let name = name?;
+    Some(BaseImage {
+        title: entry.get("title", text).unwrap_or_else(|| name.to_string()),
+        aliases: entry.names("aliases").unwrap_or_default(),
+        owner: owner?,
+        architectures: words,
+        parameter,
+        names,
+        except: entry.names("except").unwrap_or_default(),
+        ecosystem: entry.get("ecosystem", parsed),
+        changelog: entry.get("changelog", text).unwrap_or_default(),
+        name,
+    })
 }
 
 fn seasonal(section: &mut Section<'_>) -> SeasonalPrecompilation {

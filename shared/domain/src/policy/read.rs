@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
+use crate::advisory::Probability;
 use crate::duration::parse_duration;
 use crate::money::MicroDollars;
 use crate::problem::{Problem, printable};
@@ -188,6 +189,16 @@ pub(super) fn money(value: &Value) -> Result<MicroDollars, String> {
         _ => String::new(),
     };
     text.parse().map_err(|error| format!("{} {error}", shown(value)))
+}
+
+/// A probability that is at least the least that is kept of any vulnerability.
+pub(super) fn probability(value: &Value) -> Result<Probability, String> {
+    let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    match text.parse::<Probability>() {
+        Ok(read) if read >= Probability::NOTABLE => Ok(read),
+        Ok(_) => Err(format!("{} is too low; at least {}", shown(value), Probability::NOTABLE)),
+        Err(error) => Err(format!("{} {error}", shown(value))),
+    }
 }
 
 /// A length of time.

@@ -1,0 +1,167 @@
+//! What can go wrong when a base image is looked at, for how long it has, and who hears of it.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::duration::after;
+use crate::id::TrackedImageId;
+
+/// Why a look at a base image found nothing to go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TroubleKind {
+    /// The region does not have it, and never had.
+    Missing,
+    /// It was there, and its vendor has taken it back.
+    Withdrawn,
+    /// Its parameter names an image that does not exist.
+    Absent,
+    /// Its parameter names something that is not its vendor's image of that name.
+    Foreign,
+    /// AWS could not be asked.
+    Unreachable,
+    /// AWS was too busy to answer.
+    Throttled,
+}
+
+impl TroubleKind {
+    /// In one word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Withdrawn => "withdrawn",
+            Self::Absent => "absent",
+            Self::Foreign => "foreign",
+            Self::Unreachable => "unreachable",
+            Self::Throttled => "throttled",
+        }
+    }
+
+    /// How long it may last before people hear of it; none: they need not, since many images are not in every region.
+    #[must_use]
+    pub const fn told_after(self) -> Option<SignedDuration> {
+        match self {
+            Self::Missing => None,
+            Self::Withdrawn | Self::Absent | Self::Foreign => Some(SignedDuration::from_hours(1)),
+            // It passes by itself, mostly.
+            Self::Unreachable | Self::Throttled => Some(SignedDuration::from_hours(4)),
+        }
+    }
+}
+
+impl fmt::Display for TroubleKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What goes wrong with a base image, from the first look that found it so to the first that does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// Which image, where.
+    pub id: TrackedImageId,
+    /// What.
+    pub kind: TroubleKind,
+    /// In a sentence, to stand behind the image's name.
+    pub detail: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// When people were told, if they were.
+    pub told_at: Option<Timestamp>,
+}
+
+/// What becomes of the record of an image's trouble after a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TroubleChange {
+    /// Nothing: it is as it was.
+    None,
+    /// It begins, or becomes another.
+    Begins(Trouble),
+    /// It has lasted so long that people have to hear of it, now.
+    Tell(Trouble),
+    /// It is over.
+    Ends,
+}
+
+/// Compares what a look came to with what was wrong before.
+#[must_use]
+pub fn trouble(
+    id: &TrackedImageId,
+    known: Option<&Trouble>,
+    found: Option<(TroubleKind, String)>,
+    now: Timestamp,
+) -> TroubleChange {
+    match (known, found) {
+        (None, None) => TroubleChange::None,
+        (Some(_), None) => TroubleChange::Ends,
+        (Some(known), Some((kind, _))) if known.kind == kind => {
+            let due = kind.told_after().is_some_and(|length| after(known.since, length) <= now);
+            if due && known.told_at.is_none() {
+                TroubleChange::Tell(Trouble { told_at: Some(now), ..known.clone() })
+            } else {
+                TroubleChange::None
+            }
+        }
+        (_, Some((kind, detail))) => {
+            TroubleChange::Begins(Trouble { id: id.clone(), kind, detail, since: now, told_at: None })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id() -> TrackedImageId {
+        TrackedImageId {
+            name: "ubuntu-22.04".parse().unwrap(),
+            architecture: crate::architecture::Architecture::X86_64,
+            region: "us-east-1".parse().unwrap(),
+        }
+    }
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes)
+    }
+
+    fn begun(kind: TroubleKind) -> Trouble {
+        Trouble { id: id(), kind, detail: "why".into(), since: at(0), told_at: None }
+    }
+
+    fn found(kind: TroubleKind) -> Option<(TroubleKind, String)> {
+        Some((kind, "why".to_owned()))
+    }
+
+    #[test]
+    fn an_image_that_does_not_exist_is_told_after_an_hour_and_once() {
+        let known = begun(TroubleKind::Absent);
+        let look = |known: &Trouble, minutes| trouble(&id(), Some(known), found(TroubleKind::Absent), at(minutes));
+        assert_eq!(look(&known, 59), TroubleChange::None);
+        let TroubleChange::Tell(told) = look(&known, 60) else { panic!("it should be told") };
+        assert_eq!((told.told_at, told.since), (Some(at(60)), at(0)));
+        assert_eq!(look(&told, 6000), TroubleChange::None);
+    }
+
+    #[test]
+    fn another_trouble_begins_anew_and_a_good_look_ends_it() {
+        let known = begun(TroubleKind::Throttled);
+        let TroubleChange::Begins(next) = trouble(&id(), Some(&known), found(TroubleKind::Absent), at(5)) else {
+            panic!("it should begin")
+        };
+        assert_eq!((next.kind, next.since), (TroubleKind::Absent, at(5)));
+        assert_eq!(trouble(&id(), Some(&next), None, at(6)), TroubleChange::Ends);
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_hears_of_an_image_that_a_region_never_had(minutes in 0_i64..1_000_000) {
+            let change = trouble(&id(), Some(&begun(TroubleKind::Missing)), found(TroubleKind::Missing), at(minutes));
+            prop_assert_eq!(change, TroubleChange::None);
+        }
+    }
+}
