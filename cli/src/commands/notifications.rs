@@ -75,10 +75,13 @@ impl Answer for List {
 impl Row {
     fn text(&self, look: &Look) -> String {
         let (style, sign) = match self.kind {
-            NoticeKind::UpdateAvailable => (WARN, '⚠'),
+            NoticeKind::UpdateAvailable
+            | NoticeKind::UpdateReassessed
+            | NoticeKind::BaseImageTrouble
+            | NoticeKind::BaseImageHeld => (WARN, '⚠'),
             NoticeKind::BuildScheduled => (BUSY, '⏳'),
             NoticeKind::BuildComplete => (GOOD, '✓'),
-            NoticeKind::BuildFailed => (BAD, '✗'),
+            NoticeKind::BuildFailed | NoticeKind::UpdateWithdrawn => (BAD, '✗'),
         };
         let unsent = if self.sent_at.is_none() { paint(DIM, ", not sent yet") } else { String::new() };
         let head = format!(
