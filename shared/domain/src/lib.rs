@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod level;
 pub mod money;
 pub mod notice;
+pub mod patch;
 pub mod period;
 pub mod policy;
 mod prices;
