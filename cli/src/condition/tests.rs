@@ -36,7 +36,7 @@ fn seen(ami: &str) -> SeenImage {
 pub fn tracked(name: &str, ami: &str) -> TrackedImage {
     let id = TrackedImageId { name: name.parse().unwrap(), architecture: x86(), region: region() };
     match observe(&id, None, &seen(ami), Context::default(), at("2026-11-22T15:00:00Z")) {
-        Observation::First(tracked) => TrackedImage { sequence: 3, ..tracked },
+        Observation::First(tracked) => TrackedImage { sequence: 3, ..*tracked },
         other => panic!("no first observation: {other:?}"),
     }
 }

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use prism_domain::advisory::{AdvisoryId, Ecosystem};
 use prism_domain::architecture::Architecture;
 use prism_domain::id::{BaseImageName, BuildId, Region, RequestId, Target, TemplateName, TrackedImageId, UpdateId};
 use prism_domain::ledger::Period;
@@ -160,6 +161,30 @@ pub fn balance(period: &Period) -> Key {
 #[must_use]
 pub fn running() -> Key {
     Key::new(LEDGER, "running")
+}
+
+/// The partition of an ecosystem's advisories, in the table of advisories.
+#[must_use]
+pub fn advisories_of(ecosystem: &Ecosystem) -> String {
+    format!("ADVISORY#{ecosystem}")
+}
+
+/// An advisory, in the table of advisories. They sort by the day of their issue.
+#[must_use]
+pub fn advisory(ecosystem: &Ecosystem, issued: Date, id: &AdvisoryId) -> Key {
+    Key::new(advisories_of(ecosystem), format!("{issued}#{id}"))
+}
+
+/// The partition of what is known of attacks, in the table of advisories.
+pub const THREATS: &str = "THREAT";
+
+/// The partition of how feeds stand, in the table of advisories.
+pub const FEEDS: &str = "FEED";
+
+/// How a feed stands, in the table of advisories.
+#[must_use]
+pub fn feed(name: &str) -> Key {
+    Key::new(FEEDS, name)
 }
 
 /// The policy in force.

@@ -3,6 +3,7 @@
 //! Stores, parameters, workflows and Image Builder behind small functions that speak in the values of
 //! `prism-domain`. Here and in `prism-ec2` alone stands an `aws-sdk-*` crate.
 
+pub mod advisories;
 pub mod base_images;
 pub mod builds;
 pub mod claims;

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Put, PutRequest, TransactWriteItem, Update, WriteRequest,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Duration, sleep};
@@ -15,6 +17,10 @@ use crate::keys::Key;
 
 /// How often a transaction is tried again when another one touches the same items at the same time.
 const CONFLICT_TRIES: u32 = 8;
+
+/// How many items one `BatchWriteItem` takes.
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>.
+const BATCH_WRITE: usize = 25;
 
 /// An item as DynamoDB has it.
 pub type Item = HashMap<String, AttributeValue>;
@@ -83,6 +89,60 @@ impl Table {
     pub async fn newest<T: DeserializeOwned>(&self, pk: &str, sk_prefix: &str, limit: usize) -> Result<Vec<T>> {
         let items = self.items(pk, sk_prefix, Some(limit), true).await?;
         items.into_iter().map(|item| value(item, &Key { pk: pk.to_owned(), sk: sk_prefix.to_owned() })).collect()
+    }
+
+    /// The values of a partition from a sort key on, oldest first, as of now.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails, or an item is not such a value.
+    pub async fn query_from<T: DeserializeOwned>(&self, pk: &str, from: &str) -> Result<Vec<T>> {
+        let (mut values, mut start) = (Vec::new(), None);
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk AND sk >= :from")
+                .expression_attribute_values(":pk", text(pk))
+                .expression_attribute_values(":from", text(from))
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| Error::from_sdk(format!("reading {pk} from {from}"), error))?;
+            for item in page.items.unwrap_or_default() {
+                values.push(value(item, &Key { pk: pk.to_owned(), sk: from.to_owned() })?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(values);
+            }
+        }
+    }
+
+    /// Puts items whatever there is, in no order: for what can be made anew. Some may be written though it fails.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails, or does not take all of them after several tries.
+    pub async fn put_all(&self, action: &str, items: Vec<Item>) -> Result<()> {
+        for batch in items.chunks(BATCH_WRITE) {
+            let mut left = batch.iter().map(|item| put_request(item.clone())).collect::<Result<Vec<_>>>()?;
+            for attempt in 0.. {
+                let request = self.client.batch_write_item().request_items(&self.name, left);
+                let answer = request.send().await.map_err(|error| Error::from_sdk(action, error))?;
+                left = answer.unprocessed_items.unwrap_or_default().remove(&self.name).unwrap_or_default();
+                if left.is_empty() {
+                    break;
+                }
+                if attempt == CONFLICT_TRIES {
+                    return Err(Error::lost_race(action));
+                }
+                back_off(attempt).await;
+            }
+        }
+        Ok(())
     }
 
     async fn items(&self, pk: &str, sk_prefix: &str, limit: Option<usize>, newest_first: bool) -> Result<Vec<Item>> {
@@ -287,6 +347,24 @@ impl Write {
     }
 }
 
+fn put_request(item: Item) -> Result<WriteRequest> {
+    let put = PutRequest::builder().set_item(Some(item)).build();
+    let put = put.map_err(|error| Error::malformed("an item", error))?;
+    Ok(WriteRequest::builder().put_request(put).build())
+}
+
+/// A value as the item of a key.
+///
+/// # Errors
+///
+/// If the value cannot be an item.
+pub fn item<T: Serialize>(key: &Key, value: &T) -> Result<Item> {
+    let mut item: Item =
+        serde_dynamo::to_item(value).map_err(|error| Error::malformed(format!("{} {}", key.pk, key.sk), error))?;
+    item.extend(attributes(key));
+    Ok(item)
+}
+
 fn put<T: Serialize>(
     key: &Key,
     value: &T,
@@ -294,10 +372,10 @@ fn put<T: Serialize>(
     values: &[(&str, AttributeValue)],
 ) -> Result<Write> {
     let unwritable = |error: &dyn std::fmt::Display| Error::malformed(format!("{} {}", key.pk, key.sk), error);
-    let mut item: Item = serde_dynamo::to_item(value).map_err(|error| unwritable(&error))?;
-    item.extend(attributes(key));
-    let mut put =
-        Put::builder().set_item(Some(item)).table_name("").set_condition_expression(condition.map(str::to_owned));
+    let mut put = Put::builder()
+        .set_item(Some(item(key, value)?))
+        .table_name("")
+        .set_condition_expression(condition.map(str::to_owned));
     for (name, value) in values {
         put = put.expression_attribute_values(*name, value.clone());
     }

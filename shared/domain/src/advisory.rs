@@ -1,5 +1,7 @@
 //! What vendors say of vulnerabilities: advisories, what is exploited, what is likely to be.
 
+mod merge;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::text_id;
 use crate::level::SecurityLevel;
+
+pub use merge::news;
 
 text_id!(
     /// A vulnerability, such as `CVE-2024-1234`.

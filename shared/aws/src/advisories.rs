@@ -1,0 +1,231 @@
+//! What vendors published, in a table of its own: it can be made anew from the feeds, and what is old goes by itself.
+//!
+//! An advisory is one item, its content compressed, sorted by the day of its issue, so that a year of one ecosystem is
+//! read in one or two queries.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use prism_domain::advisory::{Advisory, CveId, Ecosystem, Probability, Threats};
+use prism_domain::zone::Zone;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::error::{Error, Result};
+use crate::keys::{self, Key};
+use crate::table::{Applied, Item, Table, Write, item, number};
+
+/// For how long an advisory is kept after it was issued or last changed: a year, and what a late image may need.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+/// The most that one item's content may be, uncompressed. An item may have 400 KB; an advisory has a few.
+const MOST: u64 = 8 * 1024 * 1024;
+
+/// How many entries of a list stand in one item, so that each stays far below DynamoDB's 400 KB.
+const CHUNK: usize = 8_000;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Packed {
+    content: ByteBuf,
+}
+
+/// The advisories of an ecosystem that were issued on a day or later, the oldest first.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn issued_since(table: &Table, ecosystem: &Ecosystem, since: Date) -> Result<Vec<Advisory>> {
+    let packed: Vec<Packed> = table.query_from(&keys::advisories_of(ecosystem), &since.to_string()).await?;
+    // One that is issued anew under another date stands twice; what was updated last counts.
+    let mut found: BTreeMap<_, Advisory> = BTreeMap::new();
+    for one in packed {
+        let advisory: Advisory = unpack(&one.content)?;
+        match found.get(&advisory.id) {
+            Some(known) if known.updated > advisory.updated => {}
+            _ => {
+                found.insert(advisory.id.clone(), advisory);
+            }
+        }
+    }
+    let mut found: Vec<Advisory> = found.into_values().collect();
+    found.sort_by(|one, other| (one.issued, &one.id).cmp(&(other.issued, &other.id)));
+    Ok(found)
+}
+
+/// Keeps advisories, in place of what was kept of them before.
+///
+/// # Errors
+///
+/// If AWS fails. Some may be kept then.
+pub async fn keep(table: &Table, advisories: &[Advisory]) -> Result<()> {
+    let items = advisories.iter().map(|advisory| {
+        let day = Zone::utc().date(advisory.issued);
+        let key = keys::advisory(&advisory.ecosystem, day, &advisory.id);
+        packed(&key, advisory, advisory.updated + KEPT)
+    });
+    table.put_all("keeping advisories", items.collect::<Result<Vec<_>>>()?).await
+}
+
+/// What is known of attacks.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn threats(table: &Table) -> Result<Threats> {
+    let exploited = list::<(CveId, Date)>(table, "EXPLOITED#").await?.into_iter().collect();
+    let likely = list::<(CveId, Probability)>(table, "LIKELY#").await?.into_iter().collect();
+    Ok(Threats { exploited, likely })
+}
+
+/// Keeps the vulnerabilities that are known to be exploited.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn keep_exploited(table: &Table, exploited: &BTreeMap<CveId, Date>, now: Timestamp) -> Result<()> {
+    keep_list(table, "EXPLOITED#", &exploited.iter().collect::<Vec<_>>(), now).await
+}
+
+/// Keeps the vulnerabilities that are likely to be.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn keep_likely(table: &Table, likely: &BTreeMap<CveId, Probability>, now: Timestamp) -> Result<()> {
+    keep_list(table, "LIKELY#", &likely.iter().collect::<Vec<_>>(), now).await
+}
+
+async fn list<T: DeserializeOwned>(table: &Table, prefix: &str) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    for chunk in table.query::<Packed>(keys::THREATS, prefix).await? {
+        all.extend(unpack::<Vec<T>>(&chunk.content)?);
+    }
+    Ok(all)
+}
+
+/// Writes a list in chunks. Chunks that a longer list has left behind are written empty.
+async fn keep_list<T: Serialize>(table: &Table, prefix: &str, all: &[T], now: Timestamp) -> Result<()> {
+    let before = table.query::<Packed>(keys::THREATS, prefix).await?.len();
+    let chunks: Vec<&[T]> = all.chunks(CHUNK).collect();
+    let items = (0..chunks.len().max(before)).map(|place| {
+        let key = Key { pk: keys::THREATS.to_owned(), sk: format!("{prefix}{place:03}") };
+        packed(&key, &chunks.get(place).copied().unwrap_or_default(), now + KEPT)
+    });
+    table.put_all("keeping what is known of attacks", items.collect::<Result<Vec<_>>>()?).await
+}
+
+/// How a feed stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedState {
+    /// The feed.
+    pub feed: String,
+    /// The ecosystems that it tells of; none: of attacks.
+    pub ecosystems: BTreeSet<Ecosystem>,
+    /// When it was last asked.
+    pub asked_at: Timestamp,
+    /// When it last answered as it should; nothing: never.
+    pub good_at: Option<Timestamp>,
+    /// Up to where it has been read, in the feed's own terms.
+    pub cursor: Option<String>,
+    /// The tag of what was last read, to ask for nothing else.
+    pub etag: Option<String>,
+    /// How many records of it were passed over in the last good reading, since they could not be read.
+    pub skipped: u32,
+    /// What is wrong with it, and since when.
+    pub failure: Option<FeedFailure>,
+}
+
+/// What is wrong with a feed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedFailure {
+    /// Since when.
+    pub since: Timestamp,
+    /// In a sentence, made printable.
+    pub reason: String,
+}
+
+/// How every feed that was ever asked stands.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn feeds(table: &Table) -> Result<Vec<FeedState>> {
+    table.query(keys::FEEDS, "").await
+}
+
+/// How a feed stands, if it was ever asked.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn feed(table: &Table, name: &str) -> Result<Option<FeedState>> {
+    table.get(&keys::feed(name)).await
+}
+
+/// Writes how a feed stands.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn write_feed(table: &Table, state: &FeedState) -> Result<()> {
+    let write = Write::put(&keys::feed(&state.feed), state)?;
+    let _: Applied = table.transact(&format!("recording feed {}", state.feed), vec![write]).await?;
+    Ok(())
+}
+
+fn packed<T: Serialize + ?Sized>(key: &Key, value: &T, expires: Timestamp) -> Result<Item> {
+    let mut item = item(key, &Packed { content: ByteBuf::from(pack(value)?) })?;
+    item.insert("ttl".to_owned(), number(expires.as_second()));
+    Ok(item)
+}
+
+/// A value, compressed.
+///
+/// # Errors
+///
+/// If it cannot be JSON.
+pub fn pack<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
+    let json = serde_json::to_vec(value).map_err(|error| Error::malformed("what is to be kept", error))?;
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    let packed = encoder.write_all(&json).and_then(|()| encoder.finish());
+    packed.map_err(|error| Error::malformed("what is to be kept", error))
+}
+
+/// A value that was compressed.
+///
+/// # Errors
+///
+/// If it is not one, or would be unreasonably large.
+pub fn unpack<T: DeserializeOwned>(packed: &[u8]) -> Result<T> {
+    let mut json = Vec::new();
+    let read = DeflateDecoder::new(packed).take(MOST).read_to_end(&mut json);
+    read.map_err(|error| Error::malformed("what was kept", error))?;
+    serde_json::from_slice(&json).map_err(|error| Error::malformed("what was kept", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_is_unpacked_and_small() {
+        let cves: Vec<CveId> = (0..500).map(|n| format!("CVE-2026-{n:05}").parse().unwrap()).collect();
+        let packed = pack(&cves).unwrap();
+        assert_eq!(unpack::<Vec<CveId>>(&packed).unwrap(), cves);
+        assert!(packed.len() < 2_000, "{}", packed.len());
+    }
+
+    #[test]
+    fn what_unpacks_without_end_is_refused() {
+        let bomb = pack(&"x".repeat(usize::try_from(MOST).unwrap() + 10)).unwrap();
+        assert!(bomb.len() < 20_000);
+        assert!(unpack::<String>(&bomb).is_err());
+        assert!(unpack::<String>(b"no deflate").is_err());
+    }
+}
