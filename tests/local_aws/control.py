@@ -11,6 +11,7 @@ from tests.local_aws import context
 from tests.local_aws.durations import moment_of, rfc3339, seconds_of
 
 _routes = {}
+_served = {}
 
 
 class BadInput(ValueError):
@@ -27,7 +28,18 @@ def route(method: str, path: str):
     return put
 
 
-def fields(body, *required, **optional) -> list:
+def serves(prefix: str):
+    """Registers who answers what is asked for below a path: a function of path, query and headers that returns
+    status, headers and bytes."""
+
+    def put(function):
+        _served[prefix] = function
+        return function
+
+    return put
+
+
+def fields(body, /, *required, **optional) -> list:
     """The values of the named members, which must be all there is."""
     unknown = sorted(set(body) - {*required, *optional})
     if unknown:
@@ -60,9 +72,15 @@ async def app(scope, receive, send) -> None:
     if scope["type"] != "http" or not scope["path"].startswith("/_local/"):
         await ministack.app(scope, receive, send)
         return
-    status, answer = await _answer(scope, receive)
-    body = json.dumps(answer).encode() + b"\n"
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    serve = next((serve for prefix, serve in _served.items() if scope["path"].startswith(prefix)), None)
+    if scope["method"] == "GET" and serve:
+        asked = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+        status, told, body = serve(scope["path"], scope["query_string"].decode(), asked)
+    else:
+        status, answer = await _answer(scope, receive)
+        told, body = {"content-type": "application/json"}, json.dumps(answer).encode() + b"\n"
+    told["content-length"] = str(len(body))
+    headers = [(name.encode(), value.encode()) for name, value in told.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

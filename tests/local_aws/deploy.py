@@ -17,6 +17,8 @@ def deploy(aws, template: Path, functions_dir: Path, stack: str, parameters: dic
         raise SystemExit(
             f"{template.name} has no parameter {' nor '.join(unknown)}; it has {', '.join(known) or 'none'}."
         )
+    if "FeedUrls" in known:
+        parameters = {"FeedUrls": f"*={aws.endpoint}/_local/feeds/{{feed}}", **parameters}
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=packaging.BUCKET)
 

@@ -1,5 +1,6 @@
 """Starting, using and stopping an embedded AWS."""
 
+import base64
 import json
 import os
 import shlex
@@ -143,6 +144,21 @@ class LocalAws:
         return self.control("images", {"region": region or self.region, "owner": owner, "name": name, **more})[
             "image_id"
         ]
+
+    def publish_feed(self, feed: str, path: str, body: str | bytes | None = None, **more) -> dict:
+        """Puts a document that a vendor's feed serves from now on."""
+        if isinstance(body, bytes):
+            more["base64"] = base64.b64encode(body).decode()
+        elif body is not None:
+            more["body"] = body
+        return self.control("feeds", {"feed": feed, "path": path, **more})
+
+    def scan_image(self, image_id: str, findings=(), region: str | None = None) -> dict:
+        """Amazon Inspector has scanned an image, and found this: `{"cve", "package", "severity", "fix_available"}`."""
+        return self.control(
+            "images/findings",
+            {"region": region or self.region, "image_id": image_id, "findings": list(findings)},
+        )
 
     def script_image_builder(self, outcome: str, **more) -> dict:
         return self.control("image-builder", {"outcome": outcome, **more})

@@ -29,7 +29,7 @@ def main() -> None:
     context.endpoint = os.environ["AWS_ENDPOINT_URL"]
     context.clock = Clock(context.state_dir / "clock")
 
-    from tests.local_aws import control, patches
+    from tests.local_aws import control, feeds, patches  # noqa: F401 (feeds registers its controls)
 
     patches.install()
     # A quarter of the time went into looking for cycles among what is there for good.

@@ -10,6 +10,7 @@ from importlib import import_module
 MODULES = [
     "functions",
     "images",
+    "findings",
     "instances",
     "parameters",
     "image_builder",

@@ -1,0 +1,146 @@
+//! One run of one feed: its documents fetched and read one after the other, within its limits.
+
+use std::collections::VecDeque;
+use std::io::BufReader;
+
+use jiff::Timestamp;
+use prism_advisories::{Feed, Reading, Request};
+use prism_domain::advisory::{Advisory, Threats};
+use prism_domain::problem::printable;
+use tokio::time::{Duration, Instant};
+use ureq::Agent;
+use ureq::http::StatusCode;
+use ureq::http::header::{ETAG, IF_NONE_MATCH};
+
+/// How long a run of a feed may take.
+const A_RUN: Duration = Duration::from_secs(150);
+
+/// How long one document may take.
+const A_DOCUMENT: Duration = Duration::from_secs(60);
+
+/// What a run came to. What was read before something went wrong is good.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// What it tells.
+    pub advisories: Vec<Advisory>,
+    /// What it tells of attacks.
+    pub threats: Option<Threats>,
+    /// Up to where it was read.
+    pub cursor: Option<String>,
+    /// The tag of its first document.
+    pub etag: Option<String>,
+    /// How many records could not be read.
+    pub skipped: usize,
+    /// What went wrong, in a sentence; then it did not come to its end.
+    pub failure: Option<String>,
+    /// How many documents were read.
+    pub documents: usize,
+}
+
+/// What is known of earlier runs.
+#[derive(Debug, Clone, Default)]
+pub struct Before {
+    /// Up to where it was read.
+    pub cursor: Option<String>,
+    /// The tag of its first document.
+    pub etag: Option<String>,
+}
+
+/// A client that follows few redirects, waits not too long, and takes no answer for an error.
+#[must_use]
+pub fn agent() -> Agent {
+    let config = Agent::config_builder()
+        .timeout_global(Some(A_DOCUMENT))
+        .max_redirects(5)
+        .http_status_as_error(false)
+        .user_agent("prism-auto-ami")
+        .build();
+    config.into()
+}
+
+/// Runs a feed from `base_url`. Blocks.
+pub fn run(feed: &dyn Feed, agent: &Agent, base_url: &str, before: &Before, since: Timestamp) -> Run {
+    let begun = Instant::now();
+    let mut run = Run { cursor: before.cursor.clone(), etag: before.etag.clone(), ..Run::default() };
+    let mut ahead = VecDeque::from([feed.first(before.cursor.as_deref(), since)]);
+    while let Some(request) = ahead.pop_front() {
+        if run.documents == feed.limits().documents {
+            // It goes on from the cursor, the next time.
+            run.etag = None;
+            break;
+        }
+        if begun.elapsed() > A_RUN {
+            run.failure = Some(format!("took longer than {} seconds", A_RUN.as_secs()));
+            break;
+        }
+        let etag = before.etag.as_deref().filter(|_| run.documents == 0);
+        match fetch(feed, agent, base_url, &request, etag) {
+            Ok(Fetched::NotModified) => return run,
+            Ok(Fetched::Read(reading, tag)) => {
+                if run.documents == 0 {
+                    run.etag = tag;
+                }
+                run.take(reading, &mut ahead);
+            }
+            Err(reason) => match request.skip(&reason) {
+                Some(reading) => run.take(reading, &mut ahead),
+                None => {
+                    run.failure = Some(reason);
+                    break;
+                }
+            },
+        }
+    }
+    if run.failure.is_some() {
+        run.etag = None;
+    }
+    run
+}
+
+impl Run {
+    fn take(&mut self, reading: Reading, ahead: &mut VecDeque<Request>) {
+        self.documents += 1;
+        self.advisories.extend(reading.advisories);
+        self.skipped += reading.skipped.count;
+        for skipped in &reading.skipped.first {
+            tracing::warn!(record = skipped.record, "a record is passed over: {}", skipped.reason);
+        }
+        if reading.threats.is_some() {
+            self.threats = reading.threats;
+        }
+        if reading.cursor.is_some() {
+            self.cursor = reading.cursor;
+        }
+        ahead.extend(reading.next);
+    }
+}
+
+enum Fetched {
+    NotModified,
+    Read(Reading, Option<String>),
+}
+
+/// Fetches and reads a document as it comes. Errors are sentences that read on from `the feed`.
+fn fetch(
+    feed: &dyn Feed,
+    agent: &Agent,
+    base_url: &str,
+    request: &Request,
+    etag: Option<&str>,
+) -> Result<Fetched, String> {
+    let mut call = agent.get(format!("{base_url}{}", request.path));
+    if let Some(etag) = etag {
+        call = call.header(IF_NONE_MATCH, etag);
+    }
+    let answer = call.call().map_err(|error| format!("could not be reached: {}", printable(&error.to_string(), 200)))?;
+    match answer.status() {
+        StatusCode::NOT_MODIFIED => Ok(Fetched::NotModified),
+        StatusCode::OK => {
+            let tag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+            let mut document = BufReader::with_capacity(64 * 1024, answer.into_body().into_reader());
+            let read = feed.read(request, &mut document);
+            read.map(|reading| Fetched::Read(reading, tag)).map_err(|error| error.to_string())
+        }
+        status => Err(format!("answered {status} to {}", printable(&request.path, 200))),
+    }
+}

@@ -1,0 +1,78 @@
+//! What Amazon Inspector found in an image.
+
+use aws_sdk_ec2::types::{Filter, ImageFinding, SeverityLabel};
+use prism_aws::error::{Error, Result};
+use prism_domain::advisory::CveId;
+use prism_domain::assessment::Finding;
+use prism_domain::id::AmiId;
+use prism_domain::level::SecurityLevel;
+
+use crate::Images;
+
+impl Images {
+    /// What Amazon Inspector found in an image; nothing if it has not scanned it. An image that was scanned and has no
+    /// finding is told from one that was not scanned by its scan results.
+    /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Image.html>, `scanResults`.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn findings(&self, image: &AmiId) -> Result<Option<Vec<Finding>>> {
+        let by_id = Filter::builder().name("image-id").values(image.as_str()).build();
+        // One that its vendor has deprecated meanwhile is the one to know about.
+        let described = self.client.describe_images().filters(by_id).include_deprecated(true).send().await;
+        let answer = described.map_err(|error| Error::from_sdk(format!("describing {image}"), error))?;
+        let images = answer.images.unwrap_or_default();
+        if !images.iter().any(|found| found.image_id() == Some(image.as_str()) && found.scan_results().is_some()) {
+            return Ok(None);
+        }
+        let (mut findings, mut next) = (Vec::new(), None);
+        loop {
+            let call = self.client.get_image_findings().image_id(image.as_str()).set_next_token(next);
+            let page = call.send().await;
+            let page = page.map_err(|error| Error::from_sdk(format!("reading the findings of {image}"), error))?;
+            findings.extend(page.image_findings.unwrap_or_default().iter().filter_map(finding));
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(Some(findings));
+            }
+        }
+    }
+}
+
+/// A finding, if it is one of a vulnerability: those that are not carry no CVE in their title.
+/// Source: <https://docs.aws.amazon.com/inspector/latest/user/findings-understanding.html>.
+fn finding(found: &ImageFinding) -> Option<Finding> {
+    let severity = match found.severity_label() {
+        Some(SeverityLabel::Critical) => Some(SecurityLevel::Critical),
+        Some(SeverityLabel::High) => Some(SecurityLevel::High),
+        Some(SeverityLabel::Medium) => Some(SecurityLevel::Medium),
+        Some(SeverityLabel::Low | SeverityLabel::Informational) => Some(SecurityLevel::Low),
+        _ => None,
+    };
+    Some(Finding { cve: cve(found.title()?)?, severity, fixable: found.fix_available().unwrap_or(false) })
+}
+
+/// The CVE that a title begins with: `CVE-2024-1086 - kernel`.
+fn cve(title: &str) -> Option<CveId> {
+    title.split(|c: char| c.is_whitespace() || c == ',' || c == ':').find(|word| !word.is_empty())?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_known_by_the_cve_in_its_title() {
+        let found = ImageFinding::builder()
+            .title("CVE-2024-1086 - kernel, kernel-tools")
+            .severity_label(SeverityLabel::High)
+            .fix_available(true)
+            .build();
+        let known = finding(&found).unwrap();
+        assert_eq!((known.cve.as_str(), known.severity, known.fixable), ("CVE-2024-1086", Some(SecurityLevel::High), true));
+        let other = ImageFinding::builder().title("Port 22 is reachable from an Internet Gateway").build();
+        assert_eq!(finding(&other), None);
+        assert_eq!(finding(&ImageFinding::builder().build()), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! Gathers what is known of an update, and has it judged. Evidence that could not be asked for is evidence that is
+//! not there, for now: the update is judged anew later.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use prism_aws::error::{Error, Result};
+use prism_aws::table::Table;
+use prism_aws::{advisories, base_images, inventory, packages};
+use prism_domain::advisory::{Advisory, Ecosystem, Installed, Threats};
+use prism_domain::assessment::{Assessment, Finding, Published, Side, assess};
+use prism_domain::build::Channel;
+use prism_domain::catalogue::BaseImage;
+use prism_domain::duration::before;
+use prism_domain::id::{AmiId, Target};
+use prism_domain::policy::Policy;
+use prism_domain::update::{BaseImageUpdate, SeenImage};
+use prism_domain::zone::Zone;
+
+use crate::Images;
+
+/// Of how many templates on a base image what is installed is looked up.
+const ASKED: usize = 20;
+
+/// What is published, read once for as many updates as there are.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    images: &'a Images,
+    table: &'a Table,
+    advisories: &'a Table,
+    policy: &'a Policy,
+    threats: Threats,
+    feeds: Vec<advisories::FeedState>,
+    known: BTreeMap<Ecosystem, Vec<Advisory>>,
+    now: Timestamp,
+}
+
+impl<'a> Judge<'a> {
+    /// Reads what is known of attacks, and how the feeds stand.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn new(
+        images: &'a Images,
+        table: &'a Table,
+        advisories: &'a Table,
+        policy: &'a Policy,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let threats = advisories::threats(advisories).await?;
+        let feeds = advisories::feeds(advisories).await?;
+        Ok(Self { images, table, advisories, policy, threats, feeds, known: BTreeMap::new(), now })
+    }
+
+    /// The judgement of an update.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn update(&mut self, update: &BaseImageUpdate, base: &BaseImage) -> Result<Assessment> {
+        let (previous_findings, next_findings) =
+            (self.findings(&update.previous_image_id).await, self.findings(&update.image_id).await);
+        let installed = self.installed_on(update).await?;
+        self.read(base).await?;
+        let previous = seen(&update.previous_image_id, &update.previous_image_name, update.previous_created_at);
+        let next = seen(&update.image_id, &update.image_name, update.image_created_at);
+        let previous =
+            Side { image: &previous, findings: previous_findings.as_deref(), packages: installed.as_deref() };
+        let next = Side { image: &next, findings: next_findings.as_deref(), packages: None };
+        Ok(assess(previous, next, &self.published(base), self.now))
+    }
+
+    /// What vendors published of a base image, for who has something to compare it with.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn published_of(&mut self, base: &BaseImage) -> Result<Published<'_>> {
+        self.read(base).await?;
+        Ok(self.published(base))
+    }
+
+    /// What Amazon Inspector found, where it could be asked.
+    pub async fn findings(&self, image: &AmiId) -> Option<Vec<Finding>> {
+        match self.images.findings(image).await {
+            Ok(findings) => findings,
+            Err(error) => {
+                tracing::warn!(error.name = error.name(), "what Inspector found in {image} is not known: {error}");
+                None
+            }
+        }
+    }
+
+    async fn read(&mut self, base: &BaseImage) -> Result<()> {
+        let Some(ecosystem) = &base.ecosystem else { return Ok(()) };
+        if !self.known.contains_key(ecosystem) {
+            let since = Zone::utc().date(before(self.now, advisories::KEPT));
+            let advisories = advisories::issued_since(self.advisories, ecosystem, since).await?;
+            self.known.insert(ecosystem.clone(), advisories);
+        }
+        Ok(())
+    }
+
+    fn published(&self, base: &'_ BaseImage) -> Published<'_> {
+        let ecosystem = base.ecosystem.as_ref().and_then(|name| self.known.get_key_value(name));
+        let of_it = |feed: &&advisories::FeedState| {
+            ecosystem.is_some_and(|(name, _)| feed.ecosystems.contains(name)) && feed.good_at.is_some()
+        };
+        let read_at = self.feeds.iter().filter(of_it).filter_map(|feed| feed.good_at).max();
+        Published {
+            ecosystem: ecosystem.map(|(name, _)| name),
+            advisories: ecosystem.filter(|_| read_at.is_some()).map(|(_, advisories)| advisories.as_slice()),
+            read_at,
+            threats: &self.threats,
+            epss_threshold: self.policy.epss_threshold,
+        }
+    }
+
+    /// What is installed in the images that stand on the previous image of an update, the oldest version of each
+    /// package; nothing if no list is known.
+    async fn installed_on(&self, update: &BaseImageUpdate) -> Result<Option<Vec<Installed>>> {
+        let image = &update.id.image;
+        let mut installed: Option<Vec<Installed>> = None;
+        let dependants = base_images::dependants(self.table, &image.name, image.architecture).await?;
+        for dependant in dependants.iter().take(ASKED) {
+            let Some(channel) = inventory::channel(self.table, &dependant.target).await? else { continue };
+            if channel.base_image_id != update.previous_image_id {
+                continue;
+            }
+            if let Some(list) = packages::of(self.table, &channel.build).await? {
+                installed.get_or_insert_default().extend(list);
+            }
+        }
+        Ok(installed.map(|mut all| {
+            all.sort_unstable();
+            all.dedup();
+            all
+        }))
+    }
+}
+
+/// The active image of a target and what is installed in it, where that is known.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn active(table: &Table, target: &Target) -> Result<Option<(Channel, Option<Vec<Installed>>)>> {
+    let Some(channel) = inventory::channel(table, target).await? else { return Ok(None) };
+    let installed = packages::of(table, &channel.build).await?;
+    Ok(Some((channel, installed)))
+}
+
+fn seen(id: &AmiId, name: &str, created_at: Option<Timestamp>) -> SeenImage {
+    SeenImage { image_id: id.clone(), image_name: name.to_owned(), created_at, root_device: None }
+}
+
+/// An error that says which base image it was about.
+#[must_use]
+pub fn not_judged(update: &BaseImageUpdate, error: &Error) -> String {
+    format!("{} could not be judged: {error}", update.id)
+}
