@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
+use prism_domain::advisory::CveId;
 use prism_domain::architecture::Architecture;
 use prism_domain::id::{BaseImageName, Region, Target, TrackedImageId, UpdateId};
-use prism_domain::update::{BaseImageUpdate, TrackedImage};
+use prism_domain::assessment::FixedCve;
+use prism_domain::level::{Confidence, SecurityLevel};
+use prism_domain::update::{BaseImageUpdate, TrackedImage, UpdateType};
 use prism_domain::watch::Trouble;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::keys::{self, Key};
-use crate::table::{Applied, Table, Write, text};
+use crate::table::{Applied, Item, Table, Write, number, text};
 
 /// A move of a base image, and when its dependants were asked to rebuild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +23,9 @@ pub struct UpdateRecord {
     /// The move.
     #[serde(flatten)]
     pub update: BaseImageUpdate,
+    /// How often it was judged anew, and worse: each time its dependants are asked again.
+    #[serde(default)]
+    pub round: u32,
     /// When people were told; nothing until then.
     pub announced_at: Option<Timestamp>,
     /// When every dependant's build was started; nothing until then.
@@ -77,7 +84,7 @@ pub async fn write_move(table: &Table, tracked: &TrackedImage, update: &BaseImag
         Write::put_if(&keys::tracked_image(&tracked.id), tracked, unmoved, &values)?.naming("#current", "current"),
         Write::insert(
             &keys::update(&update.id),
-            &UpdateRecord { update: update.clone(), announced_at: None, responded_at: None },
+            &UpdateRecord { update: update.clone(), round: 0, announced_at: None, responded_at: None },
         )?,
     ];
     table.transact(&format!("recording update {}", update.id), writes).await
@@ -126,6 +133,65 @@ pub async fn mark_responded(table: &Table, id: &UpdateId, now: Timestamp) -> Res
     )?;
     let _: Applied = table.transact(&format!("marking update {id} as responded to"), vec![write]).await?;
     Ok(())
+}
+
+/// The write that puts a judgement of a move in the place of the one that was read, unless another one has. One that
+/// is `raised` is to be answered again, in the next round.
+///
+/// # Errors
+///
+/// If a write cannot be built.
+pub fn reassessed(read: &UpdateRecord, update: &BaseImageUpdate, raised: bool) -> Result<Write> {
+    let judged = serde_dynamo::to_item(Judged::of(update)).map_err(|error| Error::malformed("a judgement", error))?;
+    let judged: Item = judged;
+    let mut set: Vec<String> = judged.keys().map(|name| format!("{name} = :{name}")).collect();
+    set.sort_unstable();
+    let mut values: Vec<(String, AttributeValue)> =
+        judged.into_iter().map(|(name, value)| (format!(":{name}"), value)).collect();
+    let unjudged = match read.update.assessed_at {
+        Some(at) => {
+            values.push((":read".to_owned(), text(&at.to_string())));
+            "assessed_at = :read"
+        }
+        None => {
+            values.push((":null".to_owned(), text("NULL")));
+            "(attribute_not_exists(assessed_at) OR attribute_type(assessed_at, :null))"
+        }
+    };
+    if raised {
+        set.push("#round = :round, announced_at = :nothing, responded_at = :nothing".to_owned());
+        values.push((":round".to_owned(), number(read.round + 1)));
+        values.push((":nothing".to_owned(), AttributeValue::Null(true)));
+    }
+    let values: Vec<(&str, AttributeValue)> = values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    let write = Write::update(&keys::update(&update.id), &format!("SET {}", set.join(", ")), Some(unjudged), &values)?;
+    Ok(if raised { write.naming("#round", "round") } else { write })
+}
+
+/// What a judgement changes of a move.
+#[derive(Debug, Serialize)]
+struct Judged<'a> {
+    update_type: UpdateType,
+    security_level: SecurityLevel,
+    confidence: Confidence,
+    cves: &'a [CveId],
+    fixes: &'a [FixedCve],
+    reasons: &'a [String],
+    assessed_at: Option<Timestamp>,
+}
+
+impl<'a> Judged<'a> {
+    fn of(update: &'a BaseImageUpdate) -> Self {
+        Self {
+            update_type: update.update_type,
+            security_level: update.security_level,
+            confidence: update.confidence,
+            cves: &update.cves,
+            fixes: &update.fixes,
+            reasons: &update.reasons,
+            assessed_at: update.assessed_at,
+        }
+    }
 }
 
 /// A move that has to be there.

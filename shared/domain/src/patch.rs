@@ -1,16 +1,25 @@
 //! Patches: what an active image lacks though its base image has not moved.
 
+mod release;
+
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::advisory::{AdvisoryId, Fix};
-use crate::assessment::FixedCve;
+use crate::advisory::{AdvisoryId, Ecosystem, Fix, Installed};
+use crate::assessment::{Assessment, Finding, FixedCve, Published, Side, assess, missing_fixes};
+use crate::build::Channel;
+use crate::duration::after;
 use crate::hash;
 use crate::id::{AmiId, BaseImageName, BuildId, MalformedId};
 use crate::level::SecurityLevel;
+use crate::policy::Policy;
+use crate::update::SeenImage;
+
+pub use release::Release;
 
 /// One finding that an active image lacks fixes: the build that made it, and what it lacks. Written
 /// `python-ml-x86_64-17/0123456789ab`.
@@ -90,6 +99,133 @@ pub struct Patch {
     pub reasons: Vec<String>,
     /// When it was found.
     pub found_at: Timestamp,
+}
+
+/// What is known of an active image.
+#[derive(Debug, Clone, Copy)]
+pub struct Active<'a> {
+    /// Which image.
+    pub channel: &'a Channel,
+    /// What its base image was called, where that is known.
+    pub base_image_name: &'a str,
+    /// What is installed in it, where that is known.
+    pub installed: Option<&'a [Installed]>,
+    /// What Amazon Inspector found in it, if it has scanned it.
+    pub findings: Option<&'a [Finding]>,
+}
+
+/// What becomes of an active image whose base image has not moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack {
+    /// Nothing is known that it lacks.
+    Nothing,
+    /// It lacks fixes that can wait: they come with whatever is built until the moment.
+    CanWait {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// It lacks fixes that its repositories do not serve yet, in a sentence.
+    NotServed(String),
+    /// It is to be rebuilt.
+    Patch(Box<Patch>),
+}
+
+/// Whether an active image lacks fixes that a rebuild on the same base image brings. Critical and high ones are
+/// rebuilt at once, others once they have been lacking for the policy's security window. `newest`: the newest release
+/// of Amazon Linux 2023 that is known, to which an image of it has to be updated by name.
+#[must_use]
+pub fn lack(
+    active: Active<'_>,
+    published: &Published<'_>,
+    newest: Option<Release>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Lack {
+    let lacks = [by_findings(active, published, now), by_packages(active, published, now)];
+    let fixes: Vec<FixedCve> = lacks.iter().flatten().flat_map(|lacks| lacks.fixes.iter().cloned()).collect();
+    let Some(worst) = lacks.into_iter().flatten().max_by_key(|lacks| lacks.level) else { return Lack::Nothing };
+    if fixes.is_empty() {
+        return Lack::Nothing;
+    }
+    let advisories: BTreeSet<AdvisoryId> = fixes.iter().filter_map(|fix| fix.advisory.clone()).collect();
+    if worst.level < SecurityLevel::High {
+        let known = published.advisories.unwrap_or_default();
+        let issued = known.iter().filter(|advisory| advisories.contains(&advisory.id)).map(|advisory| advisory.issued);
+        let until = after(issued.min().unwrap_or(now), policy.security_window);
+        if until > now {
+            return Lack::CanWait { until };
+        }
+    }
+    let release = match release(active, published.ecosystem, newest) {
+        Ok(release) => release,
+        Err(reason) => return Lack::NotServed(reason),
+    };
+    let mut at_least: Vec<Fix> = fixes
+        .iter()
+        .filter_map(|fix| fix.package.as_ref())
+        .map(|package| Fix { package: package.name.clone(), version: package.fixed.clone() })
+        .collect();
+    at_least.sort_unstable();
+    at_least.dedup();
+    // Where packages are not known, what is lacking is told by its vulnerabilities.
+    let lacking = if at_least.is_empty() {
+        fixes.iter().map(|fix| Fix { package: fix.cve.to_string(), version: String::new() }).collect()
+    } else {
+        at_least.clone()
+    };
+    let channel = active.channel;
+    Lack::Patch(Box::new(Patch {
+        id: PatchId::of(&channel.build, &lacking),
+        base: channel.base.clone(),
+        base_image_id: channel.base_image_id.clone(),
+        level: worst.level,
+        advisories: advisories.into_iter().collect(),
+        fixes: merged(fixes),
+        at_least,
+        release,
+        reasons: worst.reasons,
+        found_at: now,
+    }))
+}
+
+/// What Amazon Inspector found and has a fix: as if the next image had none of it.
+fn by_findings(active: Active<'_>, published: &Published<'_>, now: Timestamp) -> Option<Assessment> {
+    let findings = active.findings.filter(|found| found.iter().any(|finding| finding.fixable))?;
+    let image = SeenImage {
+        image_id: active.channel.base_image_id.clone(),
+        image_name: String::new(),
+        created_at: None,
+        root_device: None,
+    };
+    let with = Side { image: &image, findings: Some(findings), packages: None };
+    let without = Side { image: &image, findings: Some(&[]), packages: None };
+    Some(assess(with, without, published, now)).filter(|lacks| !lacks.fixes.is_empty())
+}
+
+fn by_packages(active: Active<'_>, published: &Published<'_>, now: Timestamp) -> Option<Assessment> {
+    missing_fixes(active.installed?, published, None, now)
+}
+
+/// The release to update to, where repositories are locked to one.
+fn release(active: Active<'_>, ecosystem: Option<&Ecosystem>, newest: Option<Release>) -> Result<Option<String>, String> {
+    if ecosystem.is_none_or(|ecosystem| ecosystem.as_str() != "amazon-linux-2023") {
+        return Ok(None);
+    }
+    let Some(newest) = newest else {
+        return Err("the newest release of Amazon Linux 2023 is not known yet".to_owned());
+    };
+    match Release::of_image(active.base_image_name) {
+        Some(own) if own >= newest => Err(format!("its repositories are locked to {own}, and no newer release is out")),
+        _ => Ok(Some(newest.to_string())),
+    }
+}
+
+/// Each vulnerability once, the worst first.
+fn merged(mut fixes: Vec<FixedCve>) -> Vec<FixedCve> {
+    fixes.sort_by(|one, other| (&one.cve, other.package.is_some()).cmp(&(&other.cve, one.package.is_some())));
+    fixes.dedup_by(|later, kept| later.cve == kept.cve);
+    fixes.sort_by(|one, other| (other.level, &one.cve).cmp(&(one.level, &other.cve)));
+    fixes
 }
 
 #[cfg(test)]

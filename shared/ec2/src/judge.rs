@@ -4,15 +4,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use prism_aws::error::{Error, Result};
+use prism_aws::error::Result;
 use prism_aws::table::Table;
 use prism_aws::{advisories, base_images, inventory, packages};
 use prism_domain::advisory::{Advisory, Ecosystem, Installed, Threats};
 use prism_domain::assessment::{Assessment, Finding, Published, Side, assess};
-use prism_domain::build::Channel;
 use prism_domain::catalogue::BaseImage;
 use prism_domain::duration::before;
-use prism_domain::id::{AmiId, Target};
+use prism_domain::id::AmiId;
 use prism_domain::policy::Policy;
 use prism_domain::update::{BaseImageUpdate, SeenImage};
 use prism_domain::zone::Zone;
@@ -140,23 +139,6 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// The active image of a target and what is installed in it, where that is known.
-///
-/// # Errors
-///
-/// If AWS fails.
-pub async fn active(table: &Table, target: &Target) -> Result<Option<(Channel, Option<Vec<Installed>>)>> {
-    let Some(channel) = inventory::channel(table, target).await? else { return Ok(None) };
-    let installed = packages::of(table, &channel.build).await?;
-    Ok(Some((channel, installed)))
-}
-
 fn seen(id: &AmiId, name: &str, created_at: Option<Timestamp>) -> SeenImage {
     SeenImage { image_id: id.clone(), image_name: name.to_owned(), created_at, root_device: None }
-}
-
-/// An error that says which base image it was about.
-#[must_use]
-pub fn not_judged(update: &BaseImageUpdate, error: &Error) -> String {
-    format!("{} could not be judged: {error}", update.id)
 }

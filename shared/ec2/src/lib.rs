@@ -1,5 +1,8 @@
 //! The EC2 calls, in a crate of their own because their SDK dominates build time.
 
+mod findings;
+pub mod judge;
+
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Image};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
