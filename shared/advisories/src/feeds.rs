@@ -1,0 +1,47 @@
+//! Every feed.
+
+mod alas_rss;
+mod apollo;
+mod debian_list;
+mod debian_tracker;
+mod epss;
+mod kev;
+mod osv;
+mod repository;
+mod ubuntu_notices;
+
+use crate::error::{Fault, FeedError};
+use crate::feed::Feed;
+
+/// Every feed, each once.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Feed>> {
+    let mut all: Vec<Box<dyn Feed>> = vec![
+        Box::new(ubuntu_notices::UbuntuNotices),
+        Box::new(debian_list::DebianList),
+        Box::new(debian_tracker::DebianTracker),
+        Box::new(apollo::Apollo),
+        Box::new(kev::Kev),
+        Box::new(epss::Epss),
+    ];
+    all.extend(repository::ALL.into_iter().map(|feed| Box::new(feed) as Box<dyn Feed>));
+    all.extend(alas_rss::ALL.into_iter().map(|feed| Box::new(feed) as Box<dyn Feed>));
+    all.extend(osv::ALL.into_iter().map(|feed| Box::new(feed) as Box<dyn Feed>));
+    all
+}
+
+/// Names the feed in what is wrong.
+fn named<T>(feed: &'static str, read: Result<T, Fault>) -> Result<T, FeedError> {
+    read.map_err(|fault| FeedError { feed, fault })
+}
+
+/// A path that may be requested: what a vendor names, below the base URL.
+fn is_path(path: &str) -> bool {
+    (2..=500).contains(&path.len())
+        && path.starts_with('/')
+        && !path.starts_with("//")
+        && path
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'_' | b'-' | b'+' | b':' | b'~'))
+        && path.split('/').all(|part| part != ".." && part != ".")
+}

@@ -1,0 +1,112 @@
+//! Debian's security tracker: every source package, every vulnerability that it ever had, and what became of that in each
+//! release. One document, of some 60 megabytes, read as a stream. It is the only place that tells of fixes without an
+//! advisory, such as those of a point release, and of Debian's own ratings.
+//! Source: <https://security-tracker.debian.org/tracker/data/json>, as
+//! <https://security-team.debian.org/security_tracker.html> describes it.
+//!
+//! Kept is what a release fixed by an update of its own: a version with `deb12u` or `deb13u` in it
+//! (<https://www.debian.org/doc/manuals/developers-reference/pkgs.html#special-case-uploads-to-the-stable-and-oldstable-distributions>).
+//! An advisory is named after its vulnerability. **The tracker has no dates**: it counts as issued when the year of the
+//! vulnerability's id began, which is never too late; so it is evidence by versions, and none by dates.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::debian_list::RELEASES;
+use super::named;
+use crate::error::{Fault, FeedError};
+use crate::feed::{Feed, Limits, Reading, Request, Step};
+use crate::json;
+use crate::record::{Draft, Fixed, Gathered, rating};
+use crate::source::{Meter, open};
+
+/// The tracker.
+pub(crate) struct DebianTracker;
+
+/// The most pairs of a vulnerability and a release.
+const FIXED: usize = 50_000;
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(default)]
+    releases: BTreeMap<String, Release>,
+}
+
+#[derive(Deserialize)]
+struct Release {
+    status: String,
+    #[serde(default)]
+    fixed_version: String,
+    #[serde(default)]
+    urgency: String,
+}
+
+impl Feed for DebianTracker {
+    fn name(&self) -> &'static str {
+        "debian-tracker"
+    }
+
+    fn base_url(&self) -> &'static str {
+        "https://security-tracker.debian.org"
+    }
+
+    fn ecosystems(&self) -> &'static [&'static str] {
+        &["debian-12", "debian-13"]
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { bytes: 256 * 1024 * 1024, documents: 1 }
+    }
+
+    fn first(&self, _cursor: Option<&str>, since: Timestamp) -> Request {
+        Request::new("/tracker/data/json", Step::Whole, since, None)
+    }
+
+    fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
+        named(self.name(), read(request, document, self.limits().bytes))
+    }
+}
+
+fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
+    let meter = Meter::new(limit);
+    let source = open(document, &meter)?;
+    let year = i32::from(request.since.to_zoned_datetime(TimeZone::UTC).year());
+    let mut found: BTreeMap<(String, &str), (Draft, Vec<Fixed>)> = BTreeMap::new();
+    let mut gathered = Gathered::new(Timestamp::MIN);
+    json::groups(source, &meter, |package, cve, text| {
+        let record = match json::record::<Record>(text) {
+            Ok(record) => record,
+            Err(reason) => return gathered.record(&format!("{package} {cve}"), Err(reason)),
+        };
+        gathered.record(cve, Ok(Vec::new()))?;
+        // `TEMP-…`: it has no number yet.
+        let Some(of) = cve
+            .strip_prefix("CVE-")
+            .and_then(|rest| rest.get(..4))
+            .filter(|of| of.parse::<i32>().is_ok_and(|of| of >= year))
+        else {
+            return Ok(());
+        };
+        for (codename, ecosystem) in RELEASES {
+            let Some(release) = record.releases.get(codename) else { continue };
+            let update = format!("deb{}u", ecosystem.trim_start_matches("debian-"));
+            if release.status == "resolved" && release.fixed_version.contains(&update) {
+                let (draft, fixed) = found.entry((cve.to_owned(), ecosystem)).or_default();
+                draft.severity = draft.severity.max(rating(release.urgency.trim_end_matches('*')));
+                draft.issued = format!("{of}-01-01");
+                fixed.push((package.to_owned(), release.fixed_version.clone()));
+            }
+        }
+        if found.len() > FIXED { Err(Fault::TooMany { limit: FIXED }) } else { Ok(()) }
+    })?;
+    for ((cve, ecosystem), (draft, fixed)) in found {
+        let packages = fixed.iter().map(|(package, _)| package.as_str()).collect::<Vec<_>>().join(", ");
+        let draft = Draft { id: cve.clone(), title: packages, cves: vec![cve.clone()], ..draft };
+        gathered.record(&cve, draft.advisory(ecosystem, fixed).map(|advisory| vec![advisory]))?;
+    }
+    gathered.finish_whole()
+}

@@ -1,0 +1,80 @@
+//! CISA's catalogue of vulnerabilities that are known to be exploited. It is one document, of some megabytes, and holds
+//! all there is each time.
+//! Source: <https://www.cisa.gov/known-exploited-vulnerabilities-catalog>, and its schema
+//! <https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities_schema.json>.
+
+use std::io::BufRead;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use prism_domain::advisory::{CveId, Threats};
+use serde::Deserialize;
+
+use super::named;
+use crate::error::{Fault, FeedError};
+use crate::feed::{Feed, Limits, Reading, Request, Skipped, Step};
+use crate::json;
+use crate::record::all_skipped;
+use crate::source::{Meter, open};
+
+/// The catalogue.
+pub(crate) struct Kev;
+
+const VULNERABILITIES: usize = 50_000;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    #[serde(rename = "cveID")]
+    cve: String,
+    date_added: Date,
+}
+
+impl Feed for Kev {
+    fn name(&self) -> &'static str {
+        "kev"
+    }
+
+    fn base_url(&self) -> &'static str {
+        "https://www.cisa.gov"
+    }
+
+    fn ecosystems(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { bytes: 32 * 1024 * 1024, documents: 1 }
+    }
+
+    fn first(&self, _cursor: Option<&str>, since: Timestamp) -> Request {
+        Request::new("/sites/default/files/feeds/known_exploited_vulnerabilities.json", Step::Whole, since, None)
+    }
+
+    fn read(&self, _request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
+        named(self.name(), read(document, self.limits().bytes))
+    }
+}
+
+fn read(document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
+    let meter = Meter::new(limit);
+    let source = open(document, &meter)?;
+    let (mut threats, mut skipped, mut count) = (Threats::default(), Skipped::default(), 0);
+    json::list(source, &meter, "vulnerabilities", |text| {
+        count += 1;
+        let read = json::record::<Entry>(text).and_then(|entry| match entry.cve.parse::<CveId>() {
+            Ok(cve) => Ok((cve, entry.date_added)),
+            Err(error) => Err(format!("{} {error}", entry.cve)),
+        });
+        match read {
+            Ok((cve, added)) => drop(threats.exploited.insert(cve, added)),
+            Err(reason) => skipped.add(&format!("entry {count}"), &reason),
+        }
+        if count > VULNERABILITIES { Err(Fault::TooMany { limit: VULNERABILITIES }) } else { Ok(()) }
+    })?;
+    all_skipped(count, &skipped)?;
+    if count == 0 {
+        return Err(Fault::unexpected("has no records"));
+    }
+    Ok(Reading { threats: Some(threats), skipped, ..Reading::default() })
+}

@@ -1,0 +1,310 @@
+//! Advisories in the Open Source Vulnerability format, from OSV.dev: of `AlmaLinux`, Red Hat, SUSE and Ubuntu.
+//!
+//! A vendor's directory has `modified_id.csv`, which names every record with the time when it last changed there, and a
+//! file for each record. A run reads the list, and then the records that changed since the last run, the oldest first:
+//! so it is incremental, as small as what changed, and goes on after any of them. The vendors' own archives are the
+//! contrary: all or nothing, of up to gigabytes.
+//! Sources: <https://google.github.io/osv.dev/data/>, <https://ossf.github.io/osv-schema/>.
+//!
+//! `modified` is when the record last changed, often because OSV.dev found a name more for it; so an advisory counts as
+//! of `published` alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufRead;
+
+use jiff::Timestamp;
+use prism_domain::advisory::{Advisory, AdvisoryId};
+use prism_domain::level::SecurityLevel;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::named;
+use crate::error::{Fault, FeedError};
+use crate::feed::{Feed, Limits, Reading, Request, Skipped, Step};
+use crate::json;
+use crate::record::{Draft, Fixed, Gathered, all_skipped, rating, time};
+use crate::source::{Meter, open};
+use crate::updateinfo::is_debug;
+
+/// The records of one vendor.
+pub(crate) struct Osv {
+    name: &'static str,
+    /// Its directory.
+    directory: &'static str,
+    /// What the ids of its security advisories begin with.
+    prefix: &'static str,
+    ecosystems: &'static [&'static str],
+    /// Ours, of what a record calls its ecosystem.
+    ecosystem: fn(&str) -> Option<String>,
+}
+
+pub(crate) const ALL: [Osv; 4] = [
+    Osv {
+        name: "almalinux-osv",
+        directory: "/AlmaLinux",
+        prefix: "ALSA-",
+        ecosystems: &["almalinux-8", "almalinux-9", "almalinux-10"],
+        ecosystem: |name| Some(format!("almalinux-{}", name.strip_prefix("AlmaLinux:")?)),
+    },
+    Osv {
+        name: "redhat-osv",
+        directory: "/Red%20Hat",
+        prefix: "RHSA-",
+        ecosystems: &["rhel-8", "rhel-9", "rhel-10"],
+        // Of `Red Hat:enterprise_linux:9::appstream`; extended support and layered products have other names.
+        ecosystem: |name| {
+            let release = name.strip_prefix("Red Hat:enterprise_linux:")?;
+            Some(format!("rhel-{}", release.split([':', '.']).next()?))
+        },
+    },
+    Osv {
+        name: "suse-osv",
+        directory: "/SUSE",
+        prefix: "SUSE-SU-",
+        ecosystems: &["sles-15.6", "sles-15.7", "sles-16.0"],
+        ecosystem: sles,
+    },
+    Osv {
+        name: "ubuntu-osv",
+        directory: "/Ubuntu",
+        prefix: "USN-",
+        ecosystems: &["ubuntu-20.04", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.04"],
+        // Of `Ubuntu:22.04:LTS`; what only subscribers get is `Ubuntu:Pro:22.04:LTS`.
+        ecosystem: |name| Some(format!("ubuntu-{}", name.strip_prefix("Ubuntu:")?.strip_suffix(":LTS")?)),
+    },
+];
+
+/// Of `SUSE:Linux Enterprise Server 15 SP7`, and of its modules, in which most of its packages are
+/// (`SUSE:Linux Enterprise Module for Basesystem 15 SP7`); since 16, of `SUSE:Linux Enterprise Server 16.0`.
+/// Source: <https://documentation.suse.com/sles/15-SP7/html/SLES-all/article-modules.html>.
+fn sles(name: &str) -> Option<String> {
+    let product = name.strip_prefix("SUSE:")?;
+    let product = product.strip_prefix("SUSE ").unwrap_or(product).strip_prefix("Linux Enterprise ")?;
+    let (of, release) = product.split_at(product.find(|c: char| c.is_ascii_digit())?);
+    if of.trim() != "Server" && !of.starts_with("Module for ") {
+        return None;
+    }
+    let release = release.strip_suffix("-LTSS").unwrap_or(release);
+    Some(format!("sles-{}", release.replace(" SP", ".")))
+}
+
+#[derive(Deserialize)]
+struct Record {
+    id: String,
+    published: Option<String>,
+    #[serde(default)]
+    withdrawn: Option<String>,
+    #[serde(default)]
+    summary: String,
+    #[serde(default)]
+    severity: Vec<Severity>,
+    #[serde(default)]
+    related: Vec<String>,
+    #[serde(default)]
+    upstream: Vec<String>,
+    #[serde(default)]
+    aliases: Vec<String>,
+    #[serde(default)]
+    affected: Vec<Affected>,
+}
+
+#[derive(Deserialize)]
+struct Severity {
+    #[serde(rename = "type")]
+    of: String,
+    score: String,
+}
+
+#[derive(Deserialize)]
+struct Affected {
+    package: Package,
+    #[serde(default)]
+    ranges: Vec<Range>,
+    #[serde(default)]
+    ecosystem_specific: Specific,
+    #[serde(default)]
+    database_specific: Specific,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    ecosystem: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Range {
+    #[serde(default)]
+    events: Vec<BTreeMap<String, String>>,
+}
+
+/// What vendors add: SUSE and Ubuntu the binary packages, Ubuntu its ratings.
+#[derive(Default, Deserialize)]
+struct Specific {
+    #[serde(default)]
+    binaries: Vec<BTreeMap<String, Value>>,
+    #[serde(default)]
+    cves_map: CvesMap,
+}
+
+#[derive(Default, Deserialize)]
+struct CvesMap {
+    #[serde(default)]
+    cves: Vec<RatedCve>,
+}
+
+#[derive(Deserialize)]
+struct RatedCve {
+    #[serde(default)]
+    severity: Vec<Severity>,
+}
+
+impl Feed for Osv {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn base_url(&self) -> &'static str {
+        "https://osv-vulnerabilities.storage.googleapis.com"
+    }
+
+    fn ecosystems(&self) -> &'static [&'static str] {
+        self.ecosystems
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { bytes: 32 * 1024 * 1024, documents: 501 }
+    }
+
+    fn first(&self, cursor: Option<&str>, since: Timestamp) -> Request {
+        Request::new(format!("{}/modified_id.csv", self.directory), Step::Index, since, cursor)
+    }
+
+    fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
+        let meter = Meter::new(self.limits().bytes);
+        named(
+            self.name,
+            open(document, &meter).and_then(|source| match request.step {
+                Step::Index => self.index(source, &meter, request),
+                _ => self.record(source, &meter, request),
+            }),
+        )
+    }
+}
+
+impl Osv {
+    /// Lines of `modified,id`. What is read of them is `modified` and id of the last record that was: in their order.
+    fn index(&self, mut source: Box<dyn BufRead + '_>, meter: &Meter, request: &Request) -> Result<Reading, Fault> {
+        let known = request.cursor.as_deref().and_then(entry);
+        let (mut changed, mut skipped, mut records) = (BTreeSet::new(), Skipped::default(), 0);
+        let (mut line, mut number) = (Vec::new(), 0_usize);
+        loop {
+            line.clear();
+            meter.next_record();
+            number += 1;
+            let at = || format!("at line {number}");
+            if source.read_until(b'\n', &mut line).map_err(|error| meter.fault(&error, at()))? == 0 {
+                break;
+            }
+            let text = str::from_utf8(&line).map_err(|error| Fault::malformed("UTF-8", at(), error.to_string()))?;
+            records += 1;
+            let Some(entry) = entry(text.trim_end()) else {
+                skipped.add(&at(), &format!("is \"{}\", which is not a time and an id", text.trim_end()));
+                continue;
+            };
+            let is_new = known.as_ref().map_or(entry.0 >= request.since, |known| entry > *known);
+            if is_new && entry.1.as_str().starts_with(self.prefix) {
+                changed.insert(entry);
+                if changed.len() >= self.limits().documents {
+                    changed.pop_last();
+                }
+            }
+        }
+        all_skipped(records, &skipped)?;
+        if records == 0 {
+            return Err(Fault::unexpected("has no records"));
+        }
+        let record = |(modified, id): &(Timestamp, AdvisoryId)| {
+            let path = format!("{}/{id}.json", self.directory);
+            request.then(path, Step::Record, Some(format!("{modified},{id}")))
+        };
+        Ok(Reading { skipped, next: changed.iter().map(record).collect(), ..Reading::default() })
+    }
+
+    fn record(&self, source: Box<dyn BufRead + '_>, meter: &Meter, request: &Request) -> Result<Reading, Fault> {
+        let record: Record = json::whole(source, meter)?;
+        let mut gathered = Gathered::new(request.since);
+        gathered.record(&record.id, self.advisories(&record))?;
+        let mut reading = gathered.finish()?;
+        reading.cursor.clone_from(&request.cursor);
+        Ok(reading)
+    }
+
+    /// One for each release that is known. A record that was withdrawn is none.
+    fn advisories(&self, record: &Record) -> Result<Vec<Advisory>, String> {
+        if !record.id.starts_with(self.prefix) {
+            return Err(format!("is not one of {}", self.prefix));
+        }
+        if record.withdrawn.is_some() {
+            return Ok(Vec::new());
+        }
+        let mut releases: BTreeMap<&str, Vec<Fixed>> = BTreeMap::new();
+        for affected in &record.affected {
+            let ours = (self.ecosystem)(&affected.package.ecosystem);
+            if let Some(ours) = self.ecosystems.iter().find(|known| Some(**known) == ours.as_deref()) {
+                releases.entry(ours).or_default().extend(affected.fixed());
+            }
+        }
+        let names = [&record.upstream, &record.related, &record.aliases].into_iter().flatten();
+        let draft = Draft {
+            id: record.id.clone(),
+            severity: record.severity(),
+            title: record.summary.clone(),
+            cves: names.filter(|name| name.starts_with("CVE-")).cloned().collect(),
+            issued: record.published.clone().unwrap_or_default(),
+            ..Draft::default()
+        };
+        releases.into_iter().map(|(ecosystem, fixed)| draft.advisory(ecosystem, fixed)).collect()
+    }
+}
+
+/// A line of the list; its id is one that may stand in a path.
+fn entry(line: &str) -> Option<(Timestamp, AdvisoryId)> {
+    let (modified, id) = line.split_once(',')?;
+    Some((time(modified)?, id.parse().ok()?))
+}
+
+impl Record {
+    /// Ubuntu's own ratings, the worst of its vulnerabilities; of the others, what their titles begin with
+    /// (`Important: kernel security update`). A CVSS score is not a vendor's rating.
+    fn severity(&self) -> Option<SecurityLevel> {
+        let specific =
+            self.affected.iter().flat_map(|affected| [&affected.database_specific, &affected.ecosystem_specific]);
+        let of_cves = specific.flat_map(|specific| &specific.cves_map.cves).flat_map(|cve| &cve.severity);
+        let ratings = of_cves.chain(&self.severity).filter(|severity| severity.of == "Ubuntu");
+        let title = self.summary.strip_prefix("Red Hat Security Advisory: ").unwrap_or(&self.summary);
+        let of_title = title.split_once(':').and_then(|(word, _)| rating(word));
+        ratings.filter_map(|severity| rating(&severity.score)).max().or(of_title)
+    }
+}
+
+impl Affected {
+    /// The binary packages, where the record names them: as `{"binary_name", "binary_version"}` or `{name: version}`.
+    fn fixed(&self) -> Vec<Fixed> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let mut fixed = Vec::new();
+        for binary in &self.ecosystem_specific.binaries {
+            if let Some(name) = binary.get("binary_name").and_then(text) {
+                fixed.extend(binary.get("binary_version").and_then(text).map(|version| (name, version)));
+            } else {
+                fixed.extend(binary.iter().filter_map(|(name, version)| Some((name.clone(), text(version)?))));
+            }
+        }
+        if fixed.is_empty() {
+            let versions = self.ranges.iter().flat_map(|range| &range.events).filter_map(|event| event.get("fixed"));
+            fixed.extend(versions.map(|version| (self.package.name.clone(), version.clone())));
+        }
+        fixed.retain(|(name, _)| !is_debug(name));
+        fixed
+    }
+}
