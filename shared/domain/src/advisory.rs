@@ -2,7 +2,7 @@
 
 mod merge;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -201,6 +201,9 @@ pub struct Threats {
     /// The vulnerabilities of CISA's catalogue of known exploited ones, and when each was added.
     /// Source: <https://www.cisa.gov/known-exploited-vulnerabilities-catalog>.
     pub exploited: BTreeMap<CveId, Date>,
+    /// Those of them that are vulnerabilities of Microsoft Windows, for which no advisories are read.
+    #[serde(default)]
+    pub windows: BTreeSet<CveId>,
     /// The probability of those that have a notable one (EPSS).
     pub likely: BTreeMap<CveId, Probability>,
 }
@@ -210,7 +213,7 @@ impl Threats {
     #[must_use]
     pub fn as_of(&self, day: Date) -> Self {
         let exploited = self.exploited.iter().filter(|(_, added)| **added <= day);
-        Self { exploited: exploited.map(|(cve, added)| (cve.clone(), *added)).collect(), likely: self.likely.clone() }
+        Self { exploited: exploited.map(|(cve, added)| (cve.clone(), *added)).collect(), ..self.clone() }
     }
 }
 
@@ -254,7 +257,7 @@ mod tests {
     fn what_became_known_later_was_not_known_before() {
         let day = |text: &str| text.parse::<Date>().unwrap();
         let exploited = [("CVE-2024-0001".parse().unwrap(), day("2024-05-01"))].into();
-        let threats = Threats { exploited, likely: BTreeMap::new() };
+        let threats = Threats { exploited, ..Threats::default() };
         assert!(threats.as_of(day("2024-04-30")).exploited.is_empty());
         assert_eq!(threats.as_of(day("2024-05-01")), threats);
     }

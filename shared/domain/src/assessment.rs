@@ -8,6 +8,19 @@ use crate::advisory::{Advisory, AdvisoryId, CveId, Ecosystem, Installed, Probabi
 use crate::level::{Confidence, SecurityLevel};
 use crate::update::{SeenImage, UpdateType};
 
+mod dates;
+mod evidence;
+mod judgement;
+mod missing;
+mod packages;
+mod rating;
+mod reasons;
+mod reassessment;
+mod windows;
+
+pub use missing::missing_fixes;
+pub use reassessment::{Change, ChangeKind, reassess};
+
 /// How an update is judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assessment {
@@ -83,16 +96,36 @@ pub struct Published<'a> {
     pub ecosystem: Option<&'a Ecosystem>,
     /// Its advisories of the last year; none where no feed has been read yet.
     pub advisories: Option<&'a [Advisory]>,
+    /// When those were last read from their vendor, without a fault; nothing where they never were. What was
+    /// published later is not known.
+    pub read_at: Option<Timestamp>,
     /// Attacks that are known or likely.
     pub threats: &'a Threats,
     /// From which probability of exploitation on a vulnerability counts as high at least.
     pub epss_threshold: Probability,
 }
 
-/// The judgement of a move from one image to another.
+/// The judgement of a move from one image to another, by the best evidence there is: Amazon Inspector's findings of
+/// both images; what is installed in both, or in the previous one; the advisories between their dates; for Windows, the
+/// days on which Microsoft publishes. Without any it counts as high; as high at least counts what is judged by advisories
+/// that were last read before the next image was made. Whoever goes back to an older image gains no fix.
 #[must_use]
-pub fn assess(_previous: Side<'_>, _next: Side<'_>, _published: &Published<'_>, _now: Timestamp) -> Assessment {
-    without_evidence()
+pub fn assess(previous: Side<'_>, next: Side<'_>, published: &Published<'_>, now: Timestamp) -> Assessment {
+    if dates::goes_back(previous.image, next.image) {
+        return Assessment {
+            update_type: UpdateType::Maintenance,
+            reasons: vec![
+                "goes back to an older image, which fixes nothing; why the newer one was taken back is not known, so it \
+                 counts as high"
+                    .to_owned(),
+            ],
+            ..without_evidence()
+        };
+    }
+    match evidence::gather(previous, next, published, now) {
+        Some(evidence) => judgement::judge(&evidence, published, now),
+        None => without_evidence(),
+    }
 }
 
 /// The judgement when nothing is known of either image: a security update of level high, as a precaution, since base
@@ -107,3 +140,6 @@ pub fn without_evidence() -> Assessment {
         fixes: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

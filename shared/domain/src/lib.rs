@@ -28,6 +28,7 @@ pub mod request;
 pub mod schedule;
 pub mod slot;
 pub mod update;
+pub mod version;
 pub mod watch;
 pub mod window;
 pub mod zone;

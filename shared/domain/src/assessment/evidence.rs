@@ -1,0 +1,163 @@
+//! What is known of a move: the best evidence there is, and what it says was fixed.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::dates::{Between, end, settled};
+use super::packages::{Inventory, main_package};
+use super::windows::Days;
+use super::{FixedPackage, Finding, Published, Side};
+use crate::advisory::{Advisory, AdvisoryKind, CveId, Fix, Installed, VersionOrder};
+use crate::level::Confidence;
+
+/// What a judgement stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// Amazon Inspector has scanned both images.
+    Findings,
+    /// What is installed in both.
+    Packages,
+    /// What is installed in the previous one, and when the next one was made.
+    PreviousPackages,
+    /// When both were made.
+    Dates,
+    /// The days between them on which Microsoft published.
+    PatchTuesdays(Vec<Date>),
+    /// What is installed in one image, and could be updated there.
+    Missing,
+}
+
+impl Basis {
+    pub(super) fn confidence(&self) -> Confidence {
+        match self {
+            Self::Findings | Self::Packages | Self::Missing => Confidence::Certain,
+            Self::PreviousPackages | Self::Dates | Self::PatchTuesdays(_) => Confidence::Likely,
+        }
+    }
+}
+
+/// An advisory that a move brings the fix of, and in which package, as far as is known.
+#[derive(Debug, Clone)]
+pub(super) struct Fixing<'a> {
+    pub(super) advisory: &'a Advisory,
+    pub(super) package: Option<FixedPackage>,
+}
+
+impl Fixing<'_> {
+    /// Whether it is about vulnerabilities. What names one is, whatever it calls itself.
+    pub(super) fn is_security(&self) -> bool {
+        self.advisory.kind == AdvisoryKind::Security || !self.advisory.cves.is_empty()
+    }
+}
+
+/// What is known of a move.
+#[derive(Debug, Clone)]
+pub(super) struct Evidence<'a> {
+    pub(super) basis: Basis,
+    /// The vulnerabilities that Amazon Inspector found in the previous image and not in the next.
+    pub(super) gone: Vec<&'a Finding>,
+    /// The vulnerabilities of Windows that became known to be exploited meanwhile.
+    pub(super) windows: Vec<&'a CveId>,
+    /// The advisories; where Inspector has told what is gone, those about that.
+    pub(super) fixings: Vec<Fixing<'a>>,
+    /// When the next image was made, if the advisories were last read before that.
+    pub(super) stale: Option<Timestamp>,
+}
+
+impl<'a> Evidence<'a> {
+    pub(super) fn new(basis: Basis) -> Self {
+        Self { basis, gone: Vec::new(), windows: Vec::new(), fixings: Vec::new(), stale: None }
+    }
+
+    fn with(self, fixings: impl Iterator<Item = Fixing<'a>>) -> Self {
+        Self { fixings: fixings.collect(), ..self }
+    }
+}
+
+/// The best evidence there is; nothing where there is none.
+pub(super) fn gather<'a>(
+    previous: Side<'a>,
+    next: Side<'a>,
+    published: &Published<'a>,
+    now: Timestamp,
+) -> Option<Evidence<'a>> {
+    if let (Some(before), Some(after)) = (previous.findings, next.findings) {
+        return Some(by_findings(before, after, published));
+    }
+    let ecosystem = published.ecosystem?;
+    let evidence = match (published.advisories, installed(previous)) {
+        (Some(advisories), Some(packages)) if ecosystem.order() != VersionOrder::None => {
+            let inventory = |installed| Inventory::new(ecosystem.order(), installed);
+            let next_packages = installed(next).map(inventory);
+            let until = if next_packages.is_some() { now } else { end(next.image).map_or(now, |end| end.min(now)) };
+            let issued = advisories.iter().filter(|advisory| advisory.issued <= until);
+            by_packages(&inventory(packages), next_packages.as_ref(), issued)
+        }
+        (Some(advisories), _) => by_dates(previous, next, advisories, now)?,
+        (None, _) if ecosystem.as_str().starts_with("windows-") => return by_patch_tuesdays(previous, next, published),
+        (None, _) => return None,
+    };
+    let made = settled(next.image).unwrap_or(now);
+    let stale = (published.read_at < Some(made)).then_some(made);
+    Some(Evidence { stale, ..evidence })
+}
+
+/// An image in which nothing at all is installed is one of which nothing is known.
+fn installed(side: Side<'_>) -> Option<&[Installed]> {
+    side.packages.filter(|packages| !packages.is_empty())
+}
+
+fn by_findings<'a>(before: &'a [Finding], after: &[Finding], published: &Published<'a>) -> Evidence<'a> {
+    let left: BTreeSet<&CveId> = after.iter().map(|finding| &finding.cve).collect();
+    let gone: Vec<&Finding> =
+        before.iter().filter(|finding| finding.fixable && !left.contains(&finding.cve)).collect();
+    let cves: BTreeSet<&CveId> = gone.iter().map(|finding| &finding.cve).collect();
+    let about = published.advisories.unwrap_or_default().iter().filter(|advisory| {
+        advisory.cves.iter().any(|cve| cves.contains(cve))
+    });
+    let evidence = Evidence::new(Basis::Findings).with(about.map(named));
+    Evidence { gone, ..evidence }
+}
+
+/// What is installed decides, whenever the advisory came: an advisory often follows the packages. Without the next
+/// image's packages, those count that had been issued when it was made.
+fn by_packages<'a>(
+    previous: &Inventory<'_>,
+    next: Option<&Inventory<'_>>,
+    advisories: impl Iterator<Item = &'a Advisory>,
+) -> Evidence<'a> {
+    let basis = if next.is_some() { Basis::Packages } else { Basis::PreviousPackages };
+    let fixings = advisories.filter_map(|advisory| {
+        let mut lacked = previous.lacks(advisory);
+        if let Some(next) = next {
+            lacked.retain(|package| next.is_rid_of(package));
+        }
+        main_package(lacked).map(|package| Fixing { advisory, package: Some(package) })
+    });
+    Evidence::new(basis).with(fixings)
+}
+
+fn by_dates<'a>(
+    previous: Side<'_>,
+    next: Side<'_>,
+    advisories: &'a [Advisory],
+    now: Timestamp,
+) -> Option<Evidence<'a>> {
+    let between = Between::of(previous.image, next.image)?;
+    let covered = advisories.iter().filter(|advisory| between.covers(advisory) && advisory.issued <= now);
+    Some(Evidence::new(Basis::Dates).with(covered.map(named)))
+}
+
+fn by_patch_tuesdays<'a>(previous: Side<'_>, next: Side<'_>, published: &Published<'a>) -> Option<Evidence<'a>> {
+    let days = Days::of(previous.image, next.image)?;
+    let evidence = Evidence::new(Basis::PatchTuesdays(days.patch_tuesdays()));
+    Some(Evidence { windows: days.exploited(published), ..evidence })
+}
+
+/// An advisory, and the package that it is about, of which nothing more is known.
+fn named(advisory: &Advisory) -> Fixing<'_> {
+    let of = |fix: &Fix| FixedPackage { name: fix.package.clone(), installed: None, fixed: fix.version.clone() };
+    Fixing { advisory, package: main_package(advisory.fixed.iter().map(of).collect()) }
+}

@@ -1,0 +1,117 @@
+//! From evidence to type, level and confidence.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::dates::day_of;
+use super::evidence::{Basis, Evidence, Fixing};
+use super::rating::{UNRATED, threat};
+use super::reasons::Reasons;
+use super::{Assessment, FixedCve, Published};
+use crate::advisory::{Advisory, AdvisoryKind, CveId};
+use crate::level::{Confidence, SecurityLevel};
+use crate::update::UpdateType;
+
+/// How many vulnerabilities an assessment names. A move over a year of releases may fix more.
+pub(super) const NAMED: usize = 1_000;
+
+/// What the evidence comes to.
+pub(super) fn judge(evidence: &Evidence<'_>, published: &Published<'_>, now: Timestamp) -> Assessment {
+    let mut fixes = fixes(evidence, published, now);
+    fixes.sort_by(|one, other| weight(one).cmp(&weight(other)));
+    let tuesdays = matches!(&evidence.basis, Basis::PatchTuesdays(days) if !days.is_empty());
+    let levels = fixes.iter().map(|fix| fix.level);
+    let advisories = evidence.fixings.iter().filter(|fixing| counts(evidence, fixing)).map(|it| rated(it.advisory));
+    let found = levels.chain(advisories).chain(tuesdays.then_some(SecurityLevel::High)).max();
+
+    let precaution = evidence.stale.is_some() && found < Some(SecurityLevel::High);
+    let brings = |kind| evidence.fixings.iter().any(|fixing| fixing.advisory.kind == kind);
+    let update_type = if found.is_some() || precaution {
+        UpdateType::Security
+    } else if brings(AdvisoryKind::Enhancement) {
+        UpdateType::Feature
+    } else {
+        UpdateType::Maintenance
+    };
+    let reasons = Reasons { evidence, fixes: &fixes, published, precaution }.in_words();
+    fixes.truncate(NAMED);
+    Assessment {
+        update_type,
+        level: if precaution { SecurityLevel::High } else { found.unwrap_or(SecurityLevel::Low) },
+        confidence: if precaution { Confidence::Unknown } else { evidence.basis.confidence() },
+        reasons,
+        fixes,
+    }
+}
+
+/// Whether an advisory speaks for itself. Beside Inspector's findings it only says how bad these are.
+pub(super) fn counts(evidence: &Evidence<'_>, fixing: &Fixing<'_>) -> bool {
+    fixing.is_security() && evidence.basis != Basis::Findings
+}
+
+/// The level of an advisory by its vendor's rating alone.
+pub(super) fn rated(advisory: &Advisory) -> SecurityLevel {
+    advisory.severity.unwrap_or(UNRATED)
+}
+
+/// The worst first: by level, then what is exploited, then what is likely to be, then by number.
+fn weight(fix: &FixedCve) -> impl Ord + '_ {
+    (Reverse(fix.level), fix.exploited_since.is_none(), Reverse(fix.likelihood), &fix.cve)
+}
+
+/// Every vulnerability that is fixed, once. Of several advisories that fix it the worst counts, so that another
+/// advisory never makes it less bad.
+fn fixes(evidence: &Evidence<'_>, published: &Published<'_>, now: Timestamp) -> Vec<FixedCve> {
+    let mut found: BTreeMap<&CveId, FixedCve> = BTreeMap::new();
+    let mut add = |cve, fix: FixedCve| {
+        let known = found.entry(cve).or_insert_with(|| fix.clone());
+        let rating = known.rating.max(fix.rating);
+        if says_more(&fix, known) {
+            *known = fix;
+        }
+        known.rating = rating;
+    };
+    let today = day_of(now);
+    let fix = |cve: &CveId, rating: Option<SecurityLevel>, otherwise: SecurityLevel| {
+        let threat = threat(cve, published, today);
+        FixedCve {
+            cve: cve.clone(),
+            level: rating.unwrap_or(otherwise).max(threat.level.unwrap_or(SecurityLevel::Low)),
+            rating,
+            exploited_since: threat.exploited_since,
+            likelihood: threat.likelihood,
+            advisory: None,
+            package: None,
+        }
+    };
+    for finding in &evidence.gone {
+        let is_rated = evidence.fixings.iter().any(|fixing| fixing.advisory.cves.contains(&finding.cve));
+        // What Inspector leaves open an advisory may tell.
+        let otherwise = if is_rated { SecurityLevel::Low } else { UNRATED };
+        add(&finding.cve, fix(&finding.cve, finding.severity, otherwise));
+    }
+    for cve in &evidence.windows {
+        add(*cve, fix(cve, None, UNRATED));
+    }
+    for fixing in &evidence.fixings {
+        let Fixing { advisory, package } = fixing;
+        let is_gone = |cve: &CveId| evidence.gone.iter().any(|finding| finding.cve == *cve);
+        for cve in advisory.cves.iter().filter(|cve| evidence.basis != Basis::Findings || is_gone(cve)) {
+            let (advisory_id, package) = (Some(advisory.id.clone()), package.clone());
+            add(cve, FixedCve { advisory: advisory_id, package, ..fix(cve, advisory.severity, UNRATED) });
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Whether one of two accounts of a vulnerability is the one to keep: the worse, then the one with an advisory, then,
+/// so that their order does not matter, the one of the advisory and package that come first.
+fn says_more(fix: &FixedCve, known: &FixedCve) -> bool {
+    let key = |fix: &FixedCve| {
+        let package = fix.package.as_ref().map(|package| (package.name.clone(), package.fixed.clone()));
+        (Reverse(fix.level), fix.advisory.is_none(), Reverse(fix.rating), fix.advisory.clone(), package)
+    };
+    key(fix) < key(known)
+}

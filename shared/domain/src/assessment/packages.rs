@@ -1,0 +1,107 @@
+//! Which advisories an image lacks, by what is installed in it.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use super::FixedPackage;
+use crate::advisory::{Advisory, Fix, Installed, VersionOrder};
+use crate::version::{compare, compare_installed};
+
+/// What is installed in an image. Of a package of which several versions are, as of kernels, the newest counts: it is
+/// the one that runs.
+pub(super) struct Inventory<'a> {
+    order: VersionOrder,
+    newest: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Inventory<'a> {
+    pub(super) fn new(order: VersionOrder, installed: &'a [Installed]) -> Self {
+        let mut newest: BTreeMap<&str, &str> = BTreeMap::new();
+        for Installed { package, version } in installed {
+            let known = newest.entry(package).or_insert(version);
+            if compare(order, known, version) == Some(Ordering::Less) {
+                *known = version;
+            }
+        }
+        Self { order, newest }
+    }
+
+    /// The packages that an advisory fixes and that are installed without the fix.
+    pub(super) fn lacks(&self, advisory: &Advisory) -> Vec<FixedPackage> {
+        let mut fixes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for Fix { package, version } in &advisory.fixed {
+            if !version.is_empty() {
+                fixes.entry(package).or_default().push(version);
+            }
+        }
+        let lacked = fixes.into_iter().filter_map(|(package, versions)| {
+            let installed = *self.newest.get(package)?;
+            let fixed = self.needed(package, installed, &versions)?;
+            let (name, fixed) = (package.to_owned(), fixed.to_owned());
+            Some(FixedPackage { name, installed: Some(installed.to_owned()), fixed })
+        });
+        lacked.collect()
+    }
+
+    /// The version that an installed package has to have, of those in which an advisory fixes it; nothing if it has
+    /// one of them, or if they are of other streams. If some are of its own major version, the others are not meant:
+    /// the least of what is left is enough.
+    fn needed<'v>(&self, package: &str, installed: &str, fixes: &[&'v str]) -> Option<&'v str> {
+        let mut fixes: Vec<&str> =
+            fixes.iter().copied().filter(|fixed| are_of_one_stream(package, installed, fixed)).collect();
+        if fixes.iter().any(|fixed| numbers(fixed, 1) == numbers(installed, 1)) {
+            fixes.retain(|fixed| numbers(fixed, 1) == numbers(installed, 1));
+        }
+        let lacks = |fixed: &str| compare_installed(self.order, installed, fixed) == Some(Ordering::Less);
+        if !fixes.iter().all(|fixed| lacks(fixed)) {
+            return None;
+        }
+        fixes.into_iter().min_by(|one, other| compare(self.order, one, other).unwrap_or(Ordering::Equal))
+    }
+
+    /// Whether an image has no more of what was wrong with a package: it has the fix, or does not have the package.
+    pub(super) fn is_rid_of(&self, lacked: &FixedPackage) -> bool {
+        self.newest.get(lacked.name.as_str()).is_none_or(|installed| {
+            compare_installed(self.order, installed, &lacked.fixed).is_some_and(|ordering| ordering.is_ge())
+        })
+    }
+}
+
+/// Whether a fix is meant for what is installed. A module's packages are fixed by the same module's of the same major
+/// version (<https://docs.fedoraproject.org/en-US/modularity/>), a kernel by one of the same first two numbers: vendors
+/// fix several lines of them side by side, under one name.
+fn are_of_one_stream(package: &str, installed: &str, fixed: &str) -> bool {
+    let is_modular = |version: &str| version.contains(".module");
+    let is_kernel = package.starts_with("kernel") || package == "perf" || package.ends_with("-perf");
+    let alike = match (is_modular(installed), is_kernel) {
+        (true, _) => 1,
+        (false, true) => 2,
+        (false, false) => 0,
+    };
+    is_modular(installed) == is_modular(fixed) && numbers(installed, alike) == numbers(fixed, alike)
+}
+
+/// The first numbers of a version, without its epoch.
+fn numbers(version: &str, count: usize) -> Vec<&str> {
+    let version = version.split_once(':').map_or(version, |(_, version)| version);
+    version.split(|c: char| !c.is_ascii_digit()).take(count).collect()
+}
+
+/// The package that an advisory is about, as far as names tell: the one whose name most of the others begin with.
+pub(super) fn main_package(packages: Vec<FixedPackage>) -> Option<FixedPackage> {
+    let rank = |package: &FixedPackage| {
+        let name = package.name.as_str();
+        packages.iter().filter(|other| other.name.starts_with(name)).count()
+    };
+    let ranks: Vec<usize> = packages.iter().map(rank).collect();
+    let ranked = ranks.into_iter().zip(packages);
+    ranked
+        .max_by(|(rank, one), (other_rank, other)| {
+            let least_name = other.name.cmp(&one.name).then_with(|| other.fixed.cmp(&one.fixed));
+            rank.cmp(other_rank).then(least_name)
+        })
+        .map(|(_, package)| package)
+}
+
+#[cfg(test)]
+mod tests;
