@@ -68,8 +68,19 @@ const BREAK_FIELDS: &[&str] = &["name", "from", "to"];
 const GRANT_FIELDS: &[&str] = &["name", "templates"];
 const LEVEL_FIELDS: &[&str] = &["critical", "high", "medium", "low"];
 const AGE_FIELDS: &[&str] = &["base", "high", "medium", "low"];
-const BASE_FIELDS: &[&str] =
-    &["name", "title", "aliases", "owner", "architectures", "parameter", "names", "except", "ecosystem", "changelog"];
+const BASE_FIELDS: &[&str] = &[
+    "name",
+    "title",
+    "aliases",
+    "owner",
+    "architectures",
+    "parameter",
+    "names",
+    "except",
+    "by_version",
+    "ecosystem",
+    "changelog",
+];
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -234,6 +245,7 @@ fn base_image(entry: &mut Section<'_>) -> Option<BaseImage> {
         parameter,
         names,
         except: entry.names("except").unwrap_or_default(),
+        by_version: entry.get("by_version", flag).unwrap_or_default(),
         ecosystem: entry.get("ecosystem", parsed),
         changelog: entry.get("changelog", text).unwrap_or_default(),
         name,
