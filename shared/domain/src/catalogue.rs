@@ -43,8 +43,8 @@ pub struct BaseImage {
     /// fits.
     #[serde(default)]
     pub parameter: Option<String>,
-    /// How its images are called: patterns in which `*` stands for any characters and `?` for one, as EC2's filters
-    /// have them. An image of another name is not taken for it.
+    /// How its images are called: patterns in which `*` stands for any characters and `?` for one. An image of another
+    /// name is not taken for it.
     pub names: Vec<String>,
     /// How images are called that fit `names` and are something else.
     #[serde(default)]
@@ -121,7 +121,8 @@ impl Source {
     }
 }
 
-/// Whether a text is of a pattern's form: `*` stands for any characters, `?` for one.
+/// Whether a text is of a pattern's form: `*` stands for any characters, `?` for one. In EC2's filters `?` stands for none,
+/// too, and so a listing holds all that fits, and may hold more.
 /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
