@@ -16,7 +16,10 @@ from pathlib import Path
 from tests.local_aws import control
 from tests.local_aws.durations import moment_of, rfc3339
 
-_ALIASES = {"137112412989": "amazon", "591542846629": "amazon", "801119661308": "amazon"}
+# Canonical's images are Amazon's too, in DescribeImages.
+_AMAZONS = {"137112412989", "591542846629", "801119661308", "602401143452", "898082745236", "099720109477"}
+# Whose root volumes are /dev/sda1: Canonical, Windows, Red Hat, Rocky Linux, SUSE.
+_SDA1 = {"099720109477", "801119661308", "309956199498", "792107900819", "013907871322"}
 _lock = threading.RLock()
 _parameters = {}  # region -> {name: record as GetParameter answers it}
 _images = {}  # region -> {image id: image}
@@ -67,12 +70,16 @@ def publish(region: str, name: str, value: str) -> dict:
         return known[name]
 
 
-def register(region: str, owner: str, name: str, created: float, architecture: str) -> str:
-    """A new public image."""
+def register(region: str, owner: str, name: str, created: float, architecture: str, deprecated: float | None) -> str:
+    """A new public image; once it is deprecated, listings leave it out."""
     with _lock:
         image_id = "ami-" + "".join(random.choices("0123456789abcdef", k=17))
-        image = _image(image_id, owner, name, architecture, name, None, "/dev/xvda")
+        root = "/dev/sda1" if owner in _SDA1 or "(Ubuntu" in name else "/dev/xvda"
+        platform = "windows" if name.startswith("Windows_Server-") else None
+        image = _image(image_id, owner, name, architecture, name, platform, root)
         image["CreationDate"] = rfc3339(created)
+        if deprecated is not None:
+            image["DeprecationTime"] = rfc3339(deprecated)
         images(region)[image_id] = image
         return image_id
 
@@ -125,7 +132,7 @@ def _image(image_id, owner, name, architecture, description, platform, root) -> 
         "ImageId": image_id,
         "Name": name,
         "OwnerId": owner,
-        "ImageOwnerAlias": _ALIASES.get(owner),
+        "ImageOwnerAlias": "amazon" if owner in _AMAZONS else None,
         "Architecture": architecture,
         "Description": description,
         "Platform": platform or "",
@@ -165,15 +172,16 @@ def _publish(body):
 
 @control.route("POST", "images")
 def _register(body):
-    region, owner, name, created, architecture = control.fields(
-        body, "region", "owner", "name", creation_date=None, architecture="x86_64"
+    region, owner, name, created, architecture, deprecated = control.fields(
+        body, "region", "owner", "name", creation_date=None, architecture="x86_64", deprecation_time=None
     )
     if architecture not in ("x86_64", "arm64"):
         raise control.BadInput(f"architecture {architecture!r} is neither x86_64 nor arm64")
     if not re.fullmatch(r"\d{12}", owner):
         raise control.BadInput(f"owner {owner!r} is not an account's 12 digits")
     moment = time.time() if created is None else moment_of(created)
-    return {"image_id": register(region, owner, name, moment, architecture)}
+    deprecation = None if deprecated is None else moment_of(deprecated)
+    return {"image_id": register(region, owner, name, moment, architecture, deprecation)}
 
 
 @control.route("POST", "images/withdraw")

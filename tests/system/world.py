@@ -24,24 +24,27 @@ class World:
     # -- what stands there ---------------------------------------------------------------------------------------
 
     def base(self, name: str | None = None, architecture: str | None = None) -> bases.Base:
-        """A base image that no other template stands on, with a release that the system has seen."""
+        """A base image that no other template stands on, with a release that the system has seen. By its name, any of
+        the catalogue: one that no parameter names is published by registering its image."""
         wanted = [one for one in self._free if name in (None, one.name) and architecture in (None, one.architecture)]
-        base = wanted[0]
-        self._free.remove(base)
-        self._free.append(base)
+        base = wanted[0] if wanted else bases.named(name, architecture or "x86_64")
+        if wanted:
+            self._free.remove(base)
+            self._free.append(base)
         self.publish(base)
         self.watch()
         return base
 
     def publish(self, base: bases.Base, image: str | None = None) -> str:
-        """Its vendor releases the next image, and its parameter names that; or `image`, if given."""
+        """Its vendor releases the next image, and its parameter, if it has one, names that; or `image`, if given."""
         if image is None:
             count = self._published.get(base, 0)
             day = (self.now() - timedelta(days=1) + timedelta(days=count)).strftime("%Y-%m-%d")
             self._published[base] = count + 1
             image = self.aws.register_image(base.owner, base.release(day), architecture=base.architecture,
                                             creation_date=f"{day}T00:00:00Z")  # fmt: skip
-        self.aws.publish_parameter(base.parameter, image)
+        if base.parameter:
+            self.aws.publish_parameter(base.parameter, image)
         return image
 
     def unseen(self) -> bases.Base:

@@ -1,5 +1,7 @@
 //! A policy as people write it: the same fields, in the same words, so that it can be applied again.
 
+use jiff::SignedDuration;
+use prism_domain::catalogue::BaseImage;
 use prism_domain::duration::exact;
 use prism_domain::level::SecurityLevel;
 use prism_domain::money::MicroDollars;
@@ -9,9 +11,9 @@ use serde_json::{Map, Value, json};
 /// The file that a policy would be read from, with every field that has a value.
 pub fn document(policy: &Policy) -> Value {
     let mut fields = Map::new();
-    for part in [time(policy), cost(policy), calendar(policy)] {
-        if let Value::Object(part) = part {
-            fields.extend(part.into_iter().filter(|(_, value)| !value.is_null()));
+    for part in [time(policy), cost(policy), base_images(policy), calendar(policy)] {
+        if let Value::Object(part) = present(part) {
+            fields.extend(part);
         }
     }
     fields.insert("security_updates".to_owned(), security(policy));
@@ -44,6 +46,7 @@ fn security(policy: &Policy) -> Value {
         "low_window": within(SecurityLevel::Low),
         "security_window": exact(policy.security_window),
         "low_needs_approval": policy.low_needs_approval,
+        "epss_threshold": policy.epss_threshold.decimal(),
         "notify_instructors": policy.notify_instructors,
         "notify_students": policy.notify_students,
     })
@@ -65,6 +68,53 @@ fn cost(policy: &Policy) -> Value {
         "grants": (!policy.grants.is_empty()).then_some(&policy.grants),
         "regions": (!policy.regions.is_empty()).then_some(&policy.regions),
     })
+}
+
+fn base_images(policy: &Policy) -> Value {
+    let own: Vec<Value> = policy.base_images.iter().map(base_image).collect();
+    let age = |length: Option<SignedDuration>| {
+        length.map(|length| if length.is_zero() { "immediate".to_owned() } else { exact(length) })
+    };
+    let ages = policy.minimum_age.iter().map(|entry| {
+        present(json!({
+            "base": entry.base,
+            "high": age(entry.high),
+            "medium": age(entry.medium),
+            "low": age(entry.low),
+        }))
+    });
+    let ages: Vec<Value> = ages.collect();
+    json!({
+        "base_images": (!own.is_empty()).then_some(own),
+        "watch_regions": (!policy.watch_regions.is_empty()).then_some(&policy.watch_regions),
+        "minimum_age": (!ages.is_empty()).then_some(ages),
+        "rebuild_on_rollback": policy.rebuild_on_rollback,
+        "quarantine_after": policy.quarantine_after,
+    })
+}
+
+fn base_image(base: &BaseImage) -> Value {
+    present(json!({
+        "name": base.name,
+        "title": base.title,
+        "aliases": (!base.aliases.is_empty()).then_some(&base.aliases),
+        "owner": base.owner,
+        "architectures": base.architectures.keys().collect::<Vec<_>>(),
+        "parameter": base.parameter,
+        "names": base.names,
+        "except": (!base.except.is_empty()).then_some(&base.except),
+        "by_version": base.by_version.then_some(true),
+        "ecosystem": base.ecosystem,
+        "changelog": (!base.changelog.is_empty()).then_some(&base.changelog),
+    }))
+}
+
+/// Without the fields that have no value.
+fn present(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => Value::Object(fields.into_iter().filter(|(_, value)| !value.is_null()).collect()),
+        other => other,
+    }
 }
 
 fn calendar(policy: &Policy) -> Value {
@@ -100,7 +150,18 @@ mod tests {
             "rebuild_every": "30 days", "max_cost_by_level": {"low": 2.5, "critical": "0.083215"},
             "regions": ["us-west-2"], "budget_tracking": true, "prefer_off_peak": true, "daily_budget": "12.345678",
             "grants": [{"name": "NSF-1234567", "templates": ["python-ml"]}],
-            "security_updates": {"critical_window": "immediate", "high_window": "1h 30m", "notify_instructors": true},
+            "security_updates": {"critical_window": "immediate", "high_window": "1h 30m", "notify_instructors": true, "epss_threshold": 0.36211},
+            "watch_regions": ["eu-central-1"], "rebuild_on_rollback": true, "quarantine_after": 1,
+            "minimum_age": [{"high": "6 hours", "medium": "immediate"}, {"base": "rocky-9", "low": "7 days"}],
+            "base_images": [
+                {"name": "lab-rocky", "owner": "123456789012", "names": ["lab-*"]},
+                {
+                    "name": "lab-ubuntu", "title": "The lab's Ubuntu", "aliases": ["lab"], "owner": "123456789012",
+                    "architectures": ["arm64"], "parameter": "/aws/service/lab", "names": ["lab-{arch}-*"],
+                    "except": ["*-beta"], "by_version": true, "ecosystem": "ubuntu-22.04",
+                    "changelog": "https://lab.example/changes",
+                },
+            ],
             "seasonal_precompilation": {"schedule": "2 weeks before semester start", "templates": ["python-ml"]},
             "semesters": [{"name": "spring", "starts": "2027-01-18"}],
             "breaks": [{"name": "summer", "from": "2027-06-01", "to": "2027-08-29"}], "semester_prep_window": "summer",

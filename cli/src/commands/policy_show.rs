@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use prism_aws::policies;
 use prism_domain::duration::humanize;
+use prism_domain::id::Region;
 use prism_domain::level::SecurityLevel;
-use prism_domain::policy::Policy;
+use prism_domain::policy::{MinimumAge, Policy};
 use serde::Serialize;
 use serde_json::Value;
 use termtree::Tree;
@@ -51,6 +52,7 @@ impl Answer for Shown {
         lines.extend(security(&self.policy));
         lines.extend(money(&self.policy));
         lines.extend(places(&self.policy));
+        lines.extend(base_images(&self.policy));
         lines.extend(seasons(&self.policy, look));
         let head = format!("{} {}", paint(BOLD, "Auto-AMI Configuration"), paint(DIM, format!("({version})")));
         format!("{}{}", branch(head, lines), notes(&self.notes))
@@ -101,6 +103,7 @@ fn security(policy: &Policy) -> Vec<Tree<String>> {
     };
     let mut tree = branch("Security updates", SecurityLevel::ALL.map(line));
     tree.push(format!("Rebuilt whatever else holds after: {}", humanize(policy.security_window)));
+    tree.push(format!("At least high from a probability of exploitation of: {}", policy.epss_threshold));
     let people = [("instructors", policy.notify_instructors), ("students", policy.notify_students)];
     let told: Vec<&str> = people.iter().filter(|(_, told)| *told).map(|(who, _)| *who).collect();
     tree.push(format!("Told besides: {}", if told.is_empty() { "nobody".to_owned() } else { told.join(" and ") }));
@@ -124,20 +127,55 @@ fn money(policy: &Policy) -> Vec<Tree<String>> {
     lines
 }
 
+/// The home region and these.
+fn regions(besides: &[Region]) -> String {
+    let besides = besides.iter().map(Region::as_str);
+    std::iter::once("the home region").chain(besides).collect::<Vec<_>>().join(", ")
+}
+
 fn places(policy: &Policy) -> Vec<Tree<String>> {
-    let regions: Vec<&str> = policy.regions.iter().map(|region| region.as_str()).collect();
-    let regions = if regions.is_empty() {
-        "the home region".to_owned()
-    } else {
-        format!("the home region, {}", regions.join(", "))
-    };
     [
-        format!("Published in: {regions}"),
+        format!("Published in: {}", regions(&policy.regions)),
         format!("Told before a rebuild: {}", yes(policy.notify_before_rebuild)),
         format!("Running instances keep their image: {}", yes(policy.preserve_running_instances)),
     ]
     .map(Tree::new)
     .into()
+}
+
+fn base_images(policy: &Policy) -> Vec<Tree<String>> {
+    let mut tree = branch(
+        "Base images",
+        [
+            format!("Watched in: {}", regions(&policy.watch_regions)),
+            format!("Rebuilt when a vendor goes back to an older one: {}", yes(policy.rebuild_on_rollback)),
+            format!("Not followed after: {} within a day", count(policy.quarantine_after as usize, "return")),
+        ],
+    );
+    if !policy.minimum_age.is_empty() {
+        tree.push(branch(
+            "Out for so long before templates are rebuilt".to_owned(),
+            policy.minimum_age.iter().map(age),
+        ));
+    }
+    if !policy.base_images.is_empty() {
+        let own = policy.base_images.iter().map(|base| {
+            let on: Vec<&str> = base.architectures.keys().map(|architecture| architecture.as_str()).collect();
+            format!("{}: {}, of {}, {}", base.name, base.title, base.owner, on.join(" and "))
+        });
+        tree.push(branch("Of this policy".to_owned(), own));
+    }
+    vec![tree]
+}
+
+fn age(age: &MinimumAge) -> String {
+    let base = age.base.as_ref().map_or("any other", |base| base.as_str());
+    let levels: Vec<String> = SecurityLevel::ALL
+        .into_iter()
+        .filter(|level| !age.of(*level).is_zero())
+        .map(|level| format!("{level} {}", humanize(age.of(level))))
+        .collect();
+    format!("{base}: {}", if levels.is_empty() { "at once".to_owned() } else { levels.join(", ") })
 }
 
 fn seasons(policy: &Policy, look: &Look) -> Vec<Tree<String>> {
@@ -176,7 +214,10 @@ mod tests {
             "timezone": "America/New_York", "urgent_window": "12:00-13:00", "rebuild_every": "30 days",
             "max_cost_by_level": {"low": 2.5}, "regions": ["us-west-2"], "budget_tracking": true,
             "grants": [{"name": "NSF-1234567", "templates": ["python-ml"]}],
-            "security_updates": {"critical_window": "immediate", "notify_instructors": true},
+            "security_updates": {"critical_window": "immediate", "notify_instructors": true, "epss_threshold": 0.36},
+            "watch_regions": ["eu-central-1"], "rebuild_on_rollback": true, "quarantine_after": 1,
+            "minimum_age": [{"high": "6 hours", "low": "7 days"}, {"base": "rocky-9"}],
+            "base_images": [{"name": "lab-ubuntu", "title": "The lab's Ubuntu", "owner": "123456789012", "names": ["lab-{arch}-*"]}],
             "seasonal_precompilation": {"schedule": "2 weeks before semester start", "templates": ["python-ml", "r-research"]},
             "semesters": [{"name": "spring", "starts": "2027-01-18"}], "semester_prep_window": "summer",
         }}))

@@ -160,6 +160,13 @@ impl Probability {
     pub const fn new(hundred_thousandths: u32) -> Option<Self> {
         if hundred_thousandths <= Self::ONE.0 { Some(Self(hundred_thousandths)) } else { None }
     }
+
+    /// As it is read: `0.1`, `0.97312`, `1`.
+    #[must_use]
+    pub fn decimal(self) -> String {
+        let exact = format!("{}.{:05}", self.0 / Self::ONE.0, self.0 % Self::ONE.0);
+        exact.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
 }
 
 impl fmt::Display for Probability {
@@ -268,6 +275,12 @@ mod tests {
             if let Ok(read) = text.parse::<Probability>() {
                 prop_assert!(read <= Probability::ONE);
             }
+        }
+
+        #[test]
+        fn a_probability_is_written_as_it_is_read(hundred_thousandths in 0..=100_000_u32) {
+            let probability = Probability::new(hundred_thousandths).unwrap();
+            prop_assert_eq!(probability.decimal().parse(), Ok(probability));
         }
     }
 }

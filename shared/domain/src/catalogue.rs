@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::advisory::Ecosystem;
 use crate::architecture::Architecture;
-use crate::id::{BaseImageName, text_id};
+use crate::id::{BaseImageName, Region, text_id};
 
 text_id!(
     /// An AWS account, by its 12 digits.
@@ -34,7 +34,8 @@ pub struct BaseImage {
     /// What else people call it.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// The account that publishes it. Only its images are believed: anybody can publish an AMI under any name.
+    /// The account that publishes it, in most regions at least ([`BaseImage::owner_in`]). Only its images are
+    /// believed: anybody can publish an AMI under any name.
     pub owner: Owner,
     /// The architectures that there are, and the vendor's word for each.
     pub architectures: BTreeMap<Architecture, String>,
@@ -42,12 +43,16 @@ pub struct BaseImage {
     /// fits.
     #[serde(default)]
     pub parameter: Option<String>,
-    /// How its images are called: patterns in which `*` stands for any characters and `?` for one, as EC2's filters
-    /// have them. An image of another name is not taken for it.
+    /// How its images are called: patterns in which `*` stands for any characters and `?` for one. An image of another
+    /// name is not taken for it.
     pub names: Vec<String>,
     /// How images are called that fit `names` and are something else.
     #[serde(default)]
     pub except: Vec<String>,
+    /// Whether the greatest version in a name is the latest, whatever its date: its publisher releases older minor
+    /// versions anew. Counts where there is no parameter.
+    #[serde(default)]
+    pub by_version: bool,
     /// Whose advisories tell how dangerous an old one is; none where nobody publishes any.
     #[serde(default)]
     pub ecosystem: Option<Ecosystem>,
@@ -64,9 +69,17 @@ pub struct Source {
     pub names: Vec<String>,
     /// How what fits but is something else is called.
     pub except: Vec<String>,
+    /// Whether the greatest version in a name is the latest, whatever its date.
+    pub by_version: bool,
 }
 
 impl BaseImage {
+    /// The account that publishes it in a region: Amazon has others for some, and Bottlerocket one for each.
+    #[must_use]
+    pub fn owner_in(&self, region: &Region) -> &Owner {
+        PUBLISHERS.get(&self.owner).and_then(|regions| regions.get(region)).unwrap_or(&self.owner)
+    }
+
     /// Where its image for an architecture is found, if there is one.
     #[must_use]
     pub fn source(&self, architecture: Architecture) -> Option<Source> {
@@ -76,6 +89,7 @@ impl BaseImage {
             parameter: self.parameter.as_ref().map(filled),
             names: self.names.iter().map(filled).collect(),
             except: self.except.iter().map(filled).collect(),
+            by_version: self.by_version,
         })
     }
 
@@ -93,9 +107,22 @@ impl Source {
         let fits = |pattern: &String| matches(pattern, name);
         self.names.iter().any(fits) && !self.except.iter().any(fits)
     }
+
+    /// What comes before the date where the latest of several images is sought, by the name of each: the greater rank
+    /// wins, and of equal ranks the later date. The numbers in it, from the left; or the same for all, where the date
+    /// alone counts.
+    #[must_use]
+    pub fn rank(&self, name: &str) -> Vec<u64> {
+        if !self.by_version {
+            return Vec::new();
+        }
+        let digits = name.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+        digits.map(|digits| digits.parse().unwrap_or(u64::MAX)).collect()
+    }
 }
 
-/// Whether a text is of a pattern's form: `*` stands for any characters, `?` for one.
+/// Whether a text is of a pattern's form: `*` stands for any characters, `?` for one. In EC2's filters `?` stands for none,
+/// too, and so a listing holds all that fits, and may hold more.
 /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
@@ -127,11 +154,23 @@ pub struct Catalogue(Cow<'static, [BaseImage]>);
 static BUILT_IN: LazyLock<Vec<BaseImage>> = LazyLock::new(|| {
     let files = [
         include_str!("catalogue/amazon-linux.json"),
+        include_str!("catalogue/bottlerocket.json"),
         include_str!("catalogue/debian.json"),
+        include_str!("catalogue/deep-learning.json"),
+        include_str!("catalogue/ecs.json"),
+        include_str!("catalogue/eks.json"),
+        include_str!("catalogue/rhel.json"),
+        include_str!("catalogue/rocky.json"),
+        include_str!("catalogue/sles.json"),
         include_str!("catalogue/ubuntu.json"),
+        include_str!("catalogue/windows.json"),
     ];
     files.iter().flat_map(|file| serde_json::from_str::<Vec<BaseImage>>(file).unwrap_or_default()).collect()
 });
+
+/// By the account of most regions, the accounts of the others. Sources: `docs/BASE-IMAGES.md`.
+static PUBLISHERS: LazyLock<BTreeMap<Owner, BTreeMap<Region, Owner>>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("publishers.json")).unwrap_or_default());
 
 impl Catalogue {
     /// Those that the project knows.
@@ -183,5 +222,7 @@ impl<'a> IntoIterator for &'a Catalogue {
     }
 }
 
+#[cfg(test)]
+mod real_names;
 #[cfg(test)]
 mod tests;

@@ -172,6 +172,20 @@ pub struct MinimumAge {
     pub low: Option<SignedDuration>,
 }
 
+impl MinimumAge {
+    /// The one for updates of a level; none for critical ones.
+    #[must_use]
+    pub fn of(&self, level: SecurityLevel) -> SignedDuration {
+        let age = match level {
+            SecurityLevel::Critical => None,
+            SecurityLevel::High => self.high,
+            SecurityLevel::Medium => self.medium,
+            SecurityLevel::Low => self.low,
+        };
+        age.unwrap_or(SignedDuration::ZERO)
+    }
+}
+
 /// A grant, and the templates that it pays for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
@@ -260,15 +274,9 @@ impl Policy {
     /// How long a base image has to be out before an update of this level is built; nothing for critical ones.
     #[must_use]
     pub fn minimum_age(&self, base: &BaseImageName, level: SecurityLevel) -> SignedDuration {
-        let of_level = |age: &MinimumAge| match level {
-            SecurityLevel::Critical => None,
-            SecurityLevel::High => age.high,
-            SecurityLevel::Medium => age.medium,
-            SecurityLevel::Low => age.low,
-        };
         let own = self.minimum_age.iter().find(|age| age.base.as_ref() == Some(base));
         let entry = own.or_else(|| self.minimum_age.iter().find(|age| age.base.is_none()));
-        entry.and_then(of_level).unwrap_or(SignedDuration::ZERO)
+        entry.map_or(SignedDuration::ZERO, |age| age.of(level))
     }
 
     /// When the quiet hours are next: `now` within the off-peak window, and all day long in the break

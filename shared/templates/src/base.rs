@@ -1,5 +1,6 @@
 //! What a base image's name tells of its system.
 
+use prism_domain::catalogue::Catalogue;
 use prism_domain::id::BaseImageName;
 use serde::{Deserialize, Serialize};
 
@@ -59,9 +60,11 @@ const MARKS: [(&str, Family); 18] = [
 ];
 
 impl Family {
-    /// The family of a base image, if its name tells.
+    /// The family of a base image, by its name or an alias, if its name tells.
     pub(crate) fn of(base: &BaseImageName) -> Option<Self> {
-        MARKS.iter().find(|(mark, _)| base.as_str().contains(mark)).map(|(_, family)| *family)
+        let catalogue = Catalogue::built_in();
+        let name = catalogue.find(base).map_or(base, |found| &found.name);
+        MARKS.iter().find(|(mark, _)| name.as_str().contains(mark)).map(|(_, family)| *family)
     }
 
     /// The package manager that comes with it.
@@ -76,10 +79,42 @@ impl Family {
 
 /// The root device under which the base's AMIs are registered: EC2 reserves `/dev/sda1` and `/dev/xvda`
 /// for it, and each publisher picked one. A mapping of the other name would attach a second, empty volume.
-/// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html>.
+/// Sources: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html>, and `docs/BASE-IMAGES.md` for what
+/// each publisher picked.
 pub(crate) fn root_device(base: &BaseImageName) -> &'static str {
     match Family::of(base) {
         Some(Family::AmazonLinux | Family::Debian) => "/dev/xvda",
         Some(Family::RedHat | Family::Ubuntu | Family::Unsupported) | None => "/dev/sda1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_base_image_of_the_catalogue_and_every_alias_is_known() {
+        for base in &Catalogue::built_in() {
+            let name = base.name.as_str();
+            let is_of = |vendors: &[&str]| vendors.iter().any(|vendor| name.starts_with(vendor));
+            let (manager, root) = if is_of(&["windows-", "bottlerocket-", "sles-"]) {
+                (None, None)
+            } else if name.contains("ubuntu-") {
+                (Some(SystemManager::Apt), Some("/dev/sda1"))
+            } else if is_of(&["debian-"]) {
+                (Some(SystemManager::Apt), Some("/dev/xvda"))
+            } else if is_of(&["rocky-", "rhel-"]) {
+                (Some(SystemManager::Dnf), Some("/dev/sda1"))
+            } else {
+                (Some(SystemManager::Dnf), Some("/dev/xvda"))
+            };
+            for called in base.aliases.iter().map(String::as_str).chain([name]) {
+                let called: BaseImageName = called.parse().unwrap();
+                let family = Family::of(&called).unwrap_or_else(|| panic!("{called} is of no family"));
+                assert_eq!(family.manager(), manager, "{called}");
+                assert_eq!(family == Family::Unsupported, manager.is_none(), "{called}");
+                assert!(root.is_none_or(|root| root_device(&called) == root), "{called}");
+            }
+        }
     }
 }

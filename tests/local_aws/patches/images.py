@@ -4,9 +4,12 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImageDeprecation.html
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 """
 
+import functools
 import random
+import re
 import time
 from xml.sax.saxutils import escape
 
@@ -159,6 +162,14 @@ def _values(image: dict, name: str) -> list:
     raise LookupError(name)
 
 
+@functools.cache
+def _pattern(value: str) -> re.Pattern:
+    """`*` stands for any characters, `?` for one or none, and a backslash takes the meaning from either."""
+    meanings = {"*": ".*", "?": ".?"}
+    parts = re.findall(r"\\.|.", value, re.DOTALL)
+    return re.compile("".join(meanings.get(part) or re.escape(part[-1]) for part in parts), re.DOTALL)
+
+
 def _owned(image: dict, owners: list) -> bool:
     return any(
         owner in (image["OwnerId"], image.get("ImageOwnerAlias"))
@@ -183,9 +194,14 @@ def _describe(p):
     if ec2._parse_member_list(p, "ExecutableBy"):
         found = [image for image in found if image.get("Public")]
     for name, values in filters.items():
+        if len(values) > 200:
+            return ec2._error("FilterLimitExceeded", "The maximum number of filter values on a call is 200", 400)
+        patterns = [_pattern(value) for value in values]
         try:
             found = [
-                one for one in found if any(ec2._filter_value_matches(value, values) for value in _values(one, name))
+                one
+                for one in found
+                if any(pattern.fullmatch(value) for value in _values(one, name) for pattern in patterns)
             ]
         except LookupError:
             return ec2._error("InvalidParameterValue", f"The filter '{name}' is invalid", 400)

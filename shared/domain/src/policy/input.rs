@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::read::{Section, count, date, duration, duration_from, flag, money, parsed, probability, shown, text};
 use super::{Break, Grant, MinimumAge, Policy, SeasonalPrecompilation, SeasonalSchedule, Semester};
 use crate::architecture::Architecture;
-use crate::catalogue::BaseImage;
+use crate::catalogue::{BaseImage, Catalogue};
 use crate::id::BaseImageName;
 use crate::problem::{Problem, Problems};
 use crate::window::TimeWindow;
@@ -68,8 +68,19 @@ const BREAK_FIELDS: &[&str] = &["name", "from", "to"];
 const GRANT_FIELDS: &[&str] = &["name", "templates"];
 const LEVEL_FIELDS: &[&str] = &["critical", "high", "medium", "low"];
 const AGE_FIELDS: &[&str] = &["base", "high", "medium", "low"];
-const BASE_FIELDS: &[&str] =
-    &["name", "title", "aliases", "owner", "architectures", "parameter", "names", "except", "ecosystem", "changelog"];
+const BASE_FIELDS: &[&str] = &[
+    "name",
+    "title",
+    "aliases",
+    "owner",
+    "architectures",
+    "parameter",
+    "names",
+    "except",
+    "by_version",
+    "ecosystem",
+    "changelog",
+];
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -151,14 +162,33 @@ impl Policy {
         }
         section.set(&mut self.rebuild_on_rollback, "rebuild_on_rollback", flag);
         section.set(&mut self.quarantine_after, "quarantine_after", count(100));
-        self.base_images = section.list("base_images", BASE_FIELDS, base_image);
+        let mut own: Vec<BaseImage> = Vec::new();
+        section.list("base_images", BASE_FIELDS, |entry| {
+            own.push(base_image(entry)?);
+            check_names(&own, entry);
+            Some(())
+        });
+        self.base_images = own;
+        let catalogue = self.catalogue();
+        let mut with_entry: Vec<Option<BaseImageName>> = Vec::new();
         self.minimum_age = section.list("minimum_age", AGE_FIELDS, |age| {
-            Some(MinimumAge {
-                base: age.get("base", parsed),
-                high: age.get("high", duration),
-                medium: age.get("medium", duration),
-                low: age.get("low", duration),
-            })
+            let named: Option<BaseImageName> = age.get("base", parsed);
+            let (high, medium, low) =
+                (age.get("high", duration), age.get("medium", duration), age.get("low", duration));
+            if named.is_none() && age.has("base") {
+                return None;
+            }
+            // By its name, however it is called here.
+            let base = named.map(|name| catalogue.find(&name).map_or(name, |found| found.name.clone()));
+            if with_entry.contains(&base) {
+                let fault = match &base {
+                    Some(base) => format!("{base} has an entry already"),
+                    None => "is missing; there is an entry for every base image already".to_owned(),
+                };
+                age.fault("base", fault);
+            }
+            with_entry.push(base.clone());
+            Some(MinimumAge { base, high, medium, low })
         });
     }
 
@@ -212,7 +242,7 @@ fn base_image(entry: &mut Section<'_>) -> Option<BaseImage> {
     let name: Option<BaseImageName> = entry.need("name", "name the base image", parsed);
     let owner = entry.need("owner", "give the account that publishes it", parsed);
     let names: Vec<String> = entry.names("names").unwrap_or_default();
-    if names.is_empty() {
+    if !entry.has("names") || entry.is_empty_list("names") {
         entry.fault("names", "is missing or empty; list how its images are called, such as Rocky-9-EC2-Base-*.{arch}");
     }
     let parameter: Option<String> = entry.get("parameter", parsed);
@@ -220,24 +250,48 @@ fn base_image(entry: &mut Section<'_>) -> Option<BaseImage> {
         entry.fault("parameter", "is not a public parameter; those begin with /aws/service/");
     }
     let architectures: Option<Vec<Architecture>> = entry.names("architectures");
-    if architectures.as_ref().is_some_and(Vec::is_empty) {
+    if entry.is_empty_list("architectures") {
         entry.fault("architectures", "is empty; list x86_64, arm64 or both, or leave it out");
     }
     let architectures = architectures.unwrap_or_else(|| Architecture::ALL.to_vec());
     let words = architectures.into_iter().map(|architecture| (architecture, architecture.to_string())).collect();
-    let name = name?;
+    let title = entry.get("title", text);
+    let aliases: Vec<BaseImageName> = entry.names("aliases").unwrap_or_default();
+    let except = entry.names("except").unwrap_or_default();
+    let by_version = entry.get("by_version", flag).unwrap_or_default();
+    let ecosystem = entry.get("ecosystem", parsed);
+    let changelog = entry.get("changelog", text).unwrap_or_default();
+    // Everything is read before anything that must be there is asked for, so that every fault is told.
+    let (name, owner) = (name?, owner?);
     Some(BaseImage {
-        title: entry.get("title", text).unwrap_or_else(|| name.to_string()),
-        aliases: entry.names("aliases").unwrap_or_default(),
-        owner: owner?,
+        title: title.unwrap_or_else(|| name.to_string()),
+        aliases: aliases.into_iter().map(String::from).collect(),
+        owner,
         architectures: words,
         parameter,
         names,
-        except: entry.names("except").unwrap_or_default(),
-        ecosystem: entry.get("ecosystem", parsed),
-        changelog: entry.get("changelog", text).unwrap_or_default(),
+        except,
+        by_version,
+        ecosystem,
+        changelog,
         name,
     })
+}
+
+/// Tells which names of the last of these base images another one has: a name has to mean one of them.
+fn check_names(own: &[BaseImage], entry: &mut Section<'_>) {
+    let Some((last, others)) = own.split_last() else { return };
+    if others.iter().any(|other| other.name == last.name) {
+        entry.fault("name", format!("{} is listed twice", last.name));
+    }
+    let catalogue = Catalogue::with(own);
+    let names = std::iter::once(("name".to_owned(), last.name.as_str()));
+    let aliases = last.aliases.iter().enumerate().map(|(nth, alias)| (format!("aliases[{nth}]"), alias.as_str()));
+    for (place, name) in names.chain(aliases) {
+        if let Some(other) = catalogue.iter().find(|other| other.name != last.name && other.is_called(name)) {
+            entry.fault(&place, format!("{name} means {} already", other.name));
+        }
+    }
 }
 
 fn seasonal(section: &mut Section<'_>) -> SeasonalPrecompilation {

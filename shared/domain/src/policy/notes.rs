@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Policy;
+use crate::duration::humanize;
 use crate::level::SecurityLevel;
 use crate::money::MicroDollars;
 
@@ -16,6 +17,7 @@ impl Policy {
         notes.extend(self.prep_note(now));
         notes.extend(self.grant_note());
         notes.extend(self.deadline_notes());
+        notes.extend(self.age_notes());
         notes.extend(self.budget_notes());
         notes
     }
@@ -74,6 +76,30 @@ impl Policy {
                 )
             })
             .collect()
+    }
+
+    /// Ages that a base image has to have which is not watched, and those that last beyond a deadline.
+    fn age_notes(&self) -> Vec<String> {
+        let catalogue = self.catalogue();
+        let mut notes = Vec::new();
+        for age in &self.minimum_age {
+            let field =
+                age.base.as_ref().map_or_else(|| "minimum_age".to_owned(), |base| format!("minimum_age of {base}"));
+            if age.base.as_ref().is_some_and(|base| catalogue.find(base).is_none()) {
+                notes.push(format!("{field} is off: there is no such base image; prism base-images list shows all"));
+                continue;
+            }
+            for level in SecurityLevel::ALL {
+                let (kept, within) = (age.of(level), self.deadlines.of(level));
+                if kept > within {
+                    let (kept, within) = (humanize(kept), humanize(within));
+                    notes.push(format!(
+                        "{field} keeps {level} updates back for {kept}, which is longer than {level}_window, {within}"
+                    ));
+                }
+            }
+        }
+        notes
     }
 
     fn budget_notes(&self) -> Vec<String> {

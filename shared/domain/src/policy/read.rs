@@ -40,6 +40,11 @@ impl<'a> Section<'a> {
         self.fields.contains_key(name)
     }
 
+    /// Whether the field is a list without entries.
+    pub(super) fn is_empty_list(&self, name: &str) -> bool {
+        self.fields.get(name).and_then(Value::as_array).is_some_and(Vec::is_empty)
+    }
+
     /// The field's value as `read` sees it; nothing when it is absent or at fault.
     pub(super) fn get<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, String>) -> Option<T> {
         debug_assert!(self.allowed.contains(&name), "{name} is read but not allowed");
@@ -196,7 +201,7 @@ pub(super) fn probability(value: &Value) -> Result<Probability, String> {
     let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     match text.parse::<Probability>() {
         Ok(read) if read >= Probability::NOTABLE => Ok(read),
-        Ok(_) => Err(format!("{} is too low; at least {}", shown(value), Probability::NOTABLE)),
+        Ok(_) => Err(format!("{} is too low; at least {}", shown(value), Probability::NOTABLE.decimal())),
         Err(error) => Err(format!("{} {error}", shown(value))),
     }
 }

@@ -1,6 +1,8 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::architecture::Architecture;
 use crate::duration::parse_duration;
 
 const EDUCATIONAL_INSTITUTION: &str = include_str!("../../../../examples/policies/educational-institution.yaml");
@@ -95,10 +97,17 @@ fn every_field_is_read() {
         "timezone": "Europe/Berlin", "popularity_threshold": 9, "popularity_window": "3 days",
         "off_peak_window": "22:00-04:00", "urgent_window": "12:00-13:00 UTC", "prefer_off_peak": true,
         "security_updates": {"critical_window": "2h", "high_window": "3h", "medium_window": "4h", "low_window": "5h",
-            "security_window": "6h", "low_needs_approval": false, "notify_instructors": true, "notify_students": true},
+            "security_window": "6h", "low_needs_approval": false, "epss_threshold": 0.362, "notify_instructors": true, "notify_students": true},
         "rebuild_every": "30 days", "daily_budget": 25.10, "monthly_budget": "$600", "emergency_budget": 70,
         "emergency_needs_approval": true, "max_cost_by_level": {"critical": 9.99, "low": 1}, "max_concurrent_builds": 2,
         "regions": ["eu-central-1", "us-west-2"],
+        "base_images": [{
+            "name": "lab-ubuntu", "title": "The lab's Ubuntu", "aliases": ["lab"], "owner": "123456789012",
+            "architectures": ["arm64"], "parameter": "/aws/service/lab", "names": ["lab-{arch}-*"], "except": ["*-beta"],
+            "by_version": true, "ecosystem": "ubuntu-22.04", "changelog": "https://lab.example/changes",
+        }],
+        "watch_regions": ["us-west-2"], "minimum_age": [{"low": "7 days"}, {"base": "rocky9", "high": "6 hours", "medium": "1 day"}],
+        "rebuild_on_rollback": true, "quarantine_after": 5,
         "seasonal_precompilation": {"enabled": false}, "semester_prep_window": "summer",
         "semesters": [{"name": "fall", "starts": "2027-10-01"}],
         "breaks": [{"name": "summer", "from": "2027-07-15", "to": "2027-09-30"}],
@@ -142,6 +151,49 @@ fn every_field_is_read() {
         "eu-central-1",
         "us-west-2"
       ],
+      "base_images": [
+        {
+          "name": "lab-ubuntu",
+          "title": "The lab's Ubuntu",
+          "aliases": [
+            "lab"
+          ],
+          "owner": "123456789012",
+          "architectures": {
+            "arm64": "arm64"
+          },
+          "parameter": "/aws/service/lab",
+          "names": [
+            "lab-{arch}-*"
+          ],
+          "except": [
+            "*-beta"
+          ],
+          "by_version": true,
+          "ecosystem": "ubuntu-22.04",
+          "changelog": "https://lab.example/changes"
+        }
+      ],
+      "watch_regions": [
+        "us-west-2"
+      ],
+      "minimum_age": [
+        {
+          "base": null,
+          "high": null,
+          "medium": null,
+          "low": "7 days"
+        },
+        {
+          "base": "rocky-9",
+          "high": "6 hours",
+          "medium": "1 day",
+          "low": null
+        }
+      ],
+      "rebuild_on_rollback": true,
+      "quarantine_after": 5,
+      "epss_threshold": 36200,
       "seasonal_precompilation": {
         "enabled": false,
         "schedule": "14 days before semester start",
@@ -201,12 +253,22 @@ fn all_faults_are_told_at_once_each_with_its_place() {
     insta::assert_snapshot!(refused(&json!({
         "timezone": "Mars", "popularity_threshold": 0, "popularity_window": "1 minute", "build_window": "2-6",
         "off_peak_window": "02:00-06:00", "urgent_window": null, "prefer_off_peak": "yes",
-        "security_updates": {"critical_window": "soon", "high_window": 6, "medium_window": "-1h", "critcal_window": "1h", "daily_budget": 5},
+        "security_updates": {"critical_window": "soon", "high_window": 6, "medium_window": "-1h", "epss_threshold": 0.01, "critcal_window": "1h", "daily_budget": 5},
         "daily_budget": -5, "monthly_budget": "a lot", "emergency_budget": 1e30, "max_concurrent_builds": 2.5,
         "max_cost_by_level": [1], "regions": ["us-east-1", "us-east-1", "mars"], "high_window": "2h", "colour": "red",
         "seasonal_precompilation": {"schedule": "in time", "templates": ["No Good"]},
         "semesters": [{"name": "fall"}, 7], "breaks": [{"name": "x", "from": "2027-09-01", "to": "2027-08-01"}],
         "semester_prep_window": 3, "grants": [{"name": ""}], "rebuild_every": "1h",
+        "base_images": [
+            {"name": "Ours", "title": 5, "aliases": ["No Good", "x"], "owner": "12", "architectures": [], "parameter": "/mine",
+             "names": [], "except": "none", "by_version": 1, "ecosystem": "U", "changelog": "", "colour": "red"},
+            {"name": "lab-ubuntu", "owner": "123456789012", "names": ["lab-*"], "aliases": ["ubuntu", "lab", "lab"]},
+            {"name": "lab-ubuntu", "owner": "123456789012", "names": ["lab-*"], "architectures": ["sparc"]},
+            {"name": "lab", "owner": "123456789012", "names": ["lab-*"]},
+            {}, "debian-12",
+        ],
+        "watch_regions": ["us-west-2", "us-west-2"], "rebuild_on_rollback": "no", "quarantine_after": 0,
+        "minimum_age": [{"base": "rocky-9", "high": "soon", "critical": "1h"}, {"base": "rocky9"}, {"base": "R9", "low": 7}, {}, {"low": "1d"}],
     })), @r#"
     timezone "Mars" is not a time zone; give an IANA name such as UTC, America/New_York or Europe/Berlin
     build_window "2-6" is not a window; write it as 02:00-06:00, with a time zone behind it if it isn't the policy's: 02:00-06:00 America/New_York
@@ -219,6 +281,7 @@ fn all_faults_are_told_at_once_each_with_its_place() {
     security_updates.critical_window "soon" is not a length of time; write it as 4 hours, 24h, 7 days, 1h 30m or immediate
     security_updates.high_window 6 lacks a unit; write it as 4 hours, 30 minutes or 7 days
     security_updates.medium_window "-1h" is not a length of time; write it as 4 hours, 24h, 7 days, 1h 30m or immediate
+    security_updates.epss_threshold 0.01 is too low; at least 0.05
     security_updates.critcal_window is not a field here; did you mean critical_window?
     security_updates.daily_budget is not a field here; it belongs directly under auto_ami_policy
     daily_budget -5 is not an amount of US dollars; write it as 25, 25.00 or $25.00, with at most 6 decimals and from 0 to 1,000,000,000
@@ -236,7 +299,38 @@ fn all_faults_are_told_at_once_each_with_its_place() {
     semester_prep_window 3 is not a text of 1 to 100 characters
     regions[1] "us-east-1" is listed twice
     regions[2] "mars" is not an AWS region; it looks like us-east-1
-    colour is not a field here; allowed are timezone, popularity_threshold, popularity_window, off_peak_window, build_window, urgent_window, prefer_off_peak, security_updates, rebuild_every, daily_budget, monthly_budget, emergency_budget, emergency_needs_approval, max_cost_by_level, max_concurrent_builds, regions, seasonal_precompilation, semester_prep_window, semesters, breaks, notify_before_rebuild, budget_tracking, grants, preserve_running_instances
+    watch_regions[1] "us-west-2" is listed twice
+    rebuild_on_rollback "no" is neither true nor false
+    quarantine_after 0 is not a whole number from 1 to 100
+    base_images[0].name "Ours" is not the name of a base image; allowed are 2 to 64 lower-case letters, digits, dots and hyphens, a letter first
+    base_images[0].owner "12" is not an AWS account; it has 12 digits
+    base_images[0].names is missing or empty; list how its images are called, such as Rocky-9-EC2-Base-*.{arch}
+    base_images[0].parameter is not a public parameter; those begin with /aws/service/
+    base_images[0].architectures is empty; list x86_64, arm64 or both, or leave it out
+    base_images[0].title 5 is not a text of 1 to 100 characters
+    base_images[0].aliases[0] "No Good" is not the name of a base image; allowed are 2 to 64 lower-case letters, digits, dots and hyphens, a letter first
+    base_images[0].aliases[1] "x" is not the name of a base image; allowed are 2 to 64 lower-case letters, digits, dots and hyphens, a letter first
+    base_images[0].except is not a list of names
+    base_images[0].by_version 1 is neither true nor false
+    base_images[0].ecosystem "U" is not an advisory ecosystem; allowed are 2 to 64 lower-case letters, digits, dots and hyphens, a letter first
+    base_images[0].changelog "" is not a text of 1 to 100 characters
+    base_images[0].colour is not a field here; allowed are name, title, aliases, owner, architectures, parameter, names, except, by_version, ecosystem, changelog
+    base_images[1].aliases[2] "lab" is listed twice
+    base_images[1].aliases[0] ubuntu means ubuntu-24.04 already
+    base_images[2].architectures[0] "sparc" is not an architecture; allowed are x86_64 and arm64
+    base_images[2].name lab-ubuntu is listed twice
+    base_images[3].name lab means lab-ubuntu already
+    base_images[4].name is missing; name the base image
+    base_images[4].owner is missing; give the account that publishes it
+    base_images[4].names is missing or empty; list how its images are called, such as Rocky-9-EC2-Base-*.{arch}
+    base_images[5] is not an entry with the fields name, title, aliases, owner, architectures, parameter, names, except, by_version, ecosystem, changelog
+    minimum_age[0].high "soon" is not a length of time; write it as 4 hours, 24h, 7 days, 1h 30m or immediate
+    minimum_age[0].critical is not a field here; allowed are base, high, medium, low
+    minimum_age[1].base rocky-9 has an entry already
+    minimum_age[2].base "R9" is not the name of a base image; allowed are 2 to 64 lower-case letters, digits, dots and hyphens, a letter first
+    minimum_age[2].low 7 lacks a unit; write it as 4 hours, 30 minutes or 7 days
+    minimum_age[4].base is missing; there is an entry for every base image already
+    colour is not a field here; allowed are timezone, popularity_threshold, popularity_window, off_peak_window, build_window, urgent_window, prefer_off_peak, security_updates, rebuild_every, daily_budget, monthly_budget, emergency_budget, emergency_needs_approval, max_cost_by_level, max_concurrent_builds, regions, base_images, watch_regions, minimum_age, rebuild_on_rollback, quarantine_after, seasonal_precompilation, semester_prep_window, semesters, breaks, notify_before_rebuild, budget_tracking, grants, preserve_running_instances
     high_window is not a field here; it belongs under security_updates
     "#);
 }
@@ -304,6 +398,7 @@ fn a_seasonal_schedule_is_written_as_people_write_it() {
 fn what_a_person_may_not_have_meant_is_noted() {
     let policy = read(&json!({
         "security_updates": {"high_window": "2 hours", "medium_window": "40 days"},
+        "minimum_age": [{"high": "6 hours"}, {"base": "plan9", "high": "9 days"}, {"base": "rocky-9", "high": "1h", "low": "31 days"}],
         "daily_budget": 600, "emergency_budget": 0, "grants": [{"name": "NSF", "templates": ["r-stats"]}],
         "semester_prep_window": "Summer", "breaks": [{"name": "summer", "from": "2026-06-01", "to": "2026-08-31"}],
     }));
@@ -312,9 +407,56 @@ fn what_a_person_may_not_have_meant_is_noted() {
     grants is off: add budget_tracking: true to book costs against them
     critical_window is longer than high_window: critical updates may take longer than high ones
     medium_window is longer than low_window: medium updates may take longer than low ones
+    minimum_age keeps high updates back for 6 hours, which is longer than high_window, 2 hours
+    minimum_age of plan9 is off: there is no such base image; prism base-images list shows all
+    minimum_age of rocky-9 keeps low updates back for 31 days, which is longer than low_window, 30 days
     emergency_budget is $0.00: no critical build can start
     daily_budget is more than monthly_budget, which ends the day's spending first
     "#);
+}
+
+#[test]
+fn the_age_of_a_base_image_counts_in_place_of_the_general_one() {
+    let policy = read(&json!({
+        "minimum_age": [{"high": "6 hours", "medium": "2 days", "low": "7 days"}, {"base": "rocky9", "high": "1 day"}],
+    }));
+    let age = |base: &str, level| policy.minimum_age(&base.parse().unwrap(), level);
+    assert_eq!(age("ubuntu-22.04", SecurityLevel::High), duration("6 hours"));
+    assert_eq!(age("rocky-9", SecurityLevel::High), duration("1 day"));
+    assert_eq!(age("rocky-9", SecurityLevel::Medium), SignedDuration::ZERO, "its own entry says nothing of medium");
+    assert_eq!(Policy::default().minimum_age(&"rocky-9".parse().unwrap(), SecurityLevel::Low), SignedDuration::ZERO);
+}
+
+#[test]
+fn a_policys_own_base_image_stands_in_for_the_built_in_one() {
+    let own = json!([{"name": "ubuntu-22.04", "owner": "123456789012", "names": ["mirror-{arch}-*"]}]);
+    let policy = read(&json!({ "base_images": own }));
+    let catalogue = policy.catalogue();
+    let base = catalogue.find(&"ubuntu-22.04".parse().unwrap()).unwrap();
+    assert_eq!((base.owner.as_str(), base.title.as_str()), ("123456789012", "ubuntu-22.04"));
+    assert!(base.source(Architecture::Arm64).unwrap().admits("mirror-arm64-7"));
+    assert_eq!(catalogue.iter().count(), Catalogue::built_in().iter().count());
+    assert_eq!(policy.notes(noon()), Vec::<String>::new());
+}
+
+proptest! {
+    #[test]
+    fn critical_updates_never_wait_and_others_as_long_as_the_policy_says(
+        general in prop::option::of([0..9_000_i64, 0..9_000, 0..9_000]),
+        own in prop::option::of([0..9_000_i64, 0..9_000, 0..9_000]),
+    ) {
+        let hours = |hours: i64| Some(SignedDuration::from_hours(hours));
+        let entry = |base: Option<&str>, [high, medium, low]: [i64; 3]| MinimumAge {
+            base: base.map(|base| base.parse().unwrap()), high: hours(high), medium: hours(medium), low: hours(low),
+        };
+        let entries = [general.map(|ages| entry(None, ages)), own.map(|ages| entry(Some("debian-12"), ages))];
+        let policy = Policy { minimum_age: entries.into_iter().flatten().collect(), ..Policy::default() };
+        let base = "debian-12".parse().unwrap();
+        prop_assert_eq!(policy.minimum_age(&base, SecurityLevel::Critical), SignedDuration::ZERO);
+        let expected = own.or(general).unwrap_or([0, 0, 0]).map(SignedDuration::from_hours);
+        let levels = [SecurityLevel::High, SecurityLevel::Medium, SecurityLevel::Low];
+        prop_assert_eq!(levels.map(|level| policy.minimum_age(&base, level)), expected);
+    }
 }
 
 #[test]
