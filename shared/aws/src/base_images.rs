@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::{SignedDuration, Timestamp};
 use prism_domain::architecture::Architecture;
-use prism_domain::id::{BaseImageName, Region, Target, TrackedImageId, UpdateId};
+use prism_domain::id::{AmiId, BaseImageName, Region, Target, TrackedImageId, UpdateId};
 use prism_domain::update::{BaseImageUpdate, TrackedImage};
 use prism_domain::watch::Trouble;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::keys::{self, Key};
-use crate::table::{Applied, Table, Write, text};
+use crate::table::{Applied, Table, Write, number, text};
 
 /// A move of a base image, and when its dependants were asked to rebuild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,10 +20,21 @@ pub struct UpdateRecord {
     /// The move.
     #[serde(flatten)]
     pub update: BaseImageUpdate,
-    /// When people were told; nothing until then.
+    /// How often it was judged anew, and worse: each time its dependants are asked again.
+    #[serde(default)]
+    pub round: u32,
+    /// When people were told in this round; nothing until then.
     pub announced_at: Option<Timestamp>,
-    /// When every dependant's build was started; nothing until then.
+    /// When every dependant's build was started in this round; nothing until then.
     pub responded_at: Option<Timestamp>,
+}
+
+impl UpdateRecord {
+    /// Since when there is something to respond to: the move was seen then, or judged.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        self.update.assessed_at.map_or(self.update.updated_at, |assessed| assessed.max(self.update.updated_at))
+    }
 }
 
 /// A target whose active image stands on a base image.
@@ -30,6 +42,12 @@ pub struct UpdateRecord {
 pub struct Dependant {
     /// The target.
     pub target: Target,
+    /// The image that its active image stands on; nothing where an earlier version wrote this.
+    #[serde(default)]
+    pub base_image_id: Option<AmiId>,
+    /// How long its next build is expected to run; nothing where an earlier version wrote this.
+    #[serde(default, with = "prism_domain::duration::text::optional")]
+    pub expected: Option<SignedDuration>,
 }
 
 /// What a base image is now in a region, if it has been seen.
@@ -77,7 +95,7 @@ pub async fn write_move(table: &Table, tracked: &TrackedImage, update: &BaseImag
         Write::put_if(&keys::tracked_image(&tracked.id), tracked, unmoved, &values)?.naming("#current", "current"),
         Write::insert(
             &keys::update(&update.id),
-            &UpdateRecord { update: update.clone(), announced_at: None, responded_at: None },
+            &UpdateRecord { update: update.clone(), round: 0, announced_at: None, responded_at: None },
         )?,
     ];
     table.transact(&format!("recording update {}", update.id), writes).await
@@ -101,31 +119,64 @@ pub async fn update_at(table: &Table, key: &Key) -> Result<Option<UpdateRecord>>
     table.get(key).await
 }
 
-/// The write that records that people were told of a move, once.
+/// The write that records that people were told of a move in a round, once.
 ///
 /// # Errors
 ///
 /// If a write cannot be built.
-pub fn announced(id: &UpdateId, now: Timestamp) -> Result<Write> {
-    let untold = "attribute_type(announced_at, :null)";
-    let values = [(":now", text(&now.to_string())), (":null", text("NULL"))];
-    Write::update(&keys::update(id), "SET announced_at = :now", Some(untold), &values)
+pub fn announced(record: &UpdateRecord, now: Timestamp) -> Result<Write> {
+    change(record, "SET announced_at = :now", "attribute_type(announced_at, :null)", now, &[(":null", text("NULL"))])
 }
 
-/// Records that every dependant's build was started.
+/// The write that records that a round is over: every dependant's build was started, or there was nothing to start.
 ///
 /// # Errors
 ///
-/// If AWS fails.
-pub async fn mark_responded(table: &Table, id: &UpdateId, now: Timestamp) -> Result<()> {
-    let write = Write::update(
-        &keys::update(id),
-        "SET responded_at = :now",
-        Some("attribute_exists(pk)"),
-        &[(":now", text(&now.to_string()))],
-    )?;
-    let _: Applied = table.transact(&format!("marking update {id} as responded to"), vec![write]).await?;
-    Ok(())
+/// If a write cannot be built.
+pub fn responded(record: &UpdateRecord, now: Timestamp) -> Result<Write> {
+    change(record, "SET responded_at = :now", "attribute_exists(pk)", now, &[])
+}
+
+/// The write that records that people were told of a move in a round and that nothing is to be started, once.
+///
+/// # Errors
+///
+/// If a write cannot be built.
+pub fn announced_and_responded(record: &UpdateRecord, now: Timestamp) -> Result<Write> {
+    let untold = "attribute_type(announced_at, :null)";
+    let both = "SET announced_at = :now, responded_at = :now";
+    change(record, both, untold, now, &[(":null", text("NULL"))])
+}
+
+/// The write that puts another record of a move in the place of this one, if that is still in the same round.
+///
+/// # Errors
+///
+/// If it cannot be an item.
+pub fn replace(read: &UpdateRecord, next: &UpdateRecord) -> Result<Write> {
+    let write =
+        Write::put_if(&keys::update(&read.update.id), next, same_round(read), &[(":round", number(read.round))])?;
+    Ok(write.naming("#round", "round"))
+}
+
+/// A change of a move's record, as long as it is in this round.
+fn change(
+    record: &UpdateRecord,
+    expression: &str,
+    condition: &str,
+    now: Timestamp,
+    more: &[(&str, AttributeValue)],
+) -> Result<Write> {
+    let mut values = vec![(":now", text(&now.to_string())), (":round", number(record.round))];
+    values.extend(more.iter().cloned());
+    let condition = format!("{condition} AND {}", same_round(record));
+    let write = Write::update(&keys::update(&record.update.id), expression, Some(&condition), &values)?;
+    Ok(write.naming("#round", "round"))
+}
+
+/// A record that an earlier version wrote has no round, and is in the first.
+const fn same_round(record: &UpdateRecord) -> &'static str {
+    if record.round == 0 { "(attribute_not_exists(#round) OR #round = :round)" } else { "#round = :round" }
 }
 
 /// A move that has to be there.
