@@ -76,6 +76,7 @@ fn build(number: u32) -> Build {
             base_image_updates: Vec::new(),
             security_patches: Vec::new(),
             deadline: at("2026-11-29T12:00:00Z"),
+            not_before: None,
             approved: true,
             reason: Some("new course".into()),
             requested_at: at("2026-11-22T12:00:00Z"),

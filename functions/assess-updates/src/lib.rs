@@ -9,7 +9,6 @@ mod reassessing;
 use aws_config::SdkConfig;
 use jiff::SignedDuration;
 use prism_aws::error::Result;
-use prism_aws::functions::Functions;
 use prism_aws::runtime::Function;
 use prism_aws::table::Table;
 use prism_aws::workflow::Workflow;
@@ -34,8 +33,6 @@ pub struct AssessUpdates {
     advisories: Table,
     images: Images,
     workflow: Workflow,
-    functions: Functions,
-    respond_to_update: String,
     region: Region,
 }
 
@@ -67,8 +64,6 @@ impl Function for AssessUpdates {
             advisories: Table::new(config, settings::required("ADVISORIES_TABLE_NAME")?),
             images: Images::new(config),
             workflow: Workflow::new(config, settings::required("STATE_MACHINE_ARN")?),
-            functions: Functions::new(config),
-            respond_to_update: settings::required("RESPOND_TO_UPDATE_FUNCTION")?,
             region: settings::parsed("AWS_REGION")?,
         })
     }

@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 use prism_aws::base_images::{self, UpdateRecord};
 use prism_aws::error::Result;
-use prism_aws::stream::StreamEvent;
 use prism_aws::table::Applied;
-use prism_aws::{fault, keys};
+use prism_aws::{fault, pages};
 use prism_domain::assessment::{ChangeKind, reassess};
 use prism_domain::catalogue::BaseImage;
 use prism_ec2::judge::Judge;
@@ -27,20 +26,21 @@ impl AssessUpdates {
         let Some(change) = reassess(&record.update, assessment) else { return Ok(()) };
         let update = record.update.clone().assessed(change.assessment, now);
         let raised = change.kind == ChangeKind::Raised;
-        let write = base_images::reassessed(record, &update, raised)?;
-        match self.table.transact(&format!("judging update {}", update.id), vec![write]).await? {
+        // What is worse than it was thought to be is answered again: the stream brings the page that asks for it.
+        let writes = if raised {
+            pages::next_round(record, update.clone(), now)?
+        } else {
+            vec![base_images::reassessed(record, &update)?]
+        };
+        match self.table.transact(&format!("judging update {}", update.id), writes).await? {
             // Somebody else has judged it at the same time.
             Applied::Lost(_) => return Ok(()),
             Applied::Written => {}
         }
         fault::point("assess-updates.judged");
         output.changed += 1;
+        output.raised += usize::from(raised);
         tracing::info!(update_id = %update.id, level = %update.security_level, "{} {}", update.id, change.sentence);
-        if raised {
-            output.raised += 1;
-            let event = StreamEvent::naming(&keys::update(&update.id));
-            self.functions.poke(&self.respond_to_update, &event).await?;
-        }
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 
 mod clearing;
 mod ending;
+mod following;
 
 use aws_config::SdkConfig;
 use prism_aws::error::{Error, Result};
@@ -15,11 +16,10 @@ use prism_aws::requests::{self, RequestRecord};
 use prism_aws::runtime::{Function, about};
 use prism_aws::table::{Applied, Table, back_off};
 use prism_aws::workflow::{Standing, Started, Workflow};
-use prism_aws::{base_images, builds, claims, clock, fault, inventory, settings};
+use prism_aws::{builds, claims, clock, fault, inventory, settings};
 use prism_domain::build::{Build, EndingKind};
 use prism_domain::claim::Claim;
 use prism_domain::id::{RequestId, Target};
-use prism_domain::request::RequestInput;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -27,9 +27,6 @@ use ending::Verdict;
 
 /// How often a build is closed again when others write the same items.
 const TRIES: u32 = 8;
-
-/// How many moves of a base image are looked at for those that came while its build ran.
-const MOVES: usize = 5;
 
 /// The function.
 #[derive(Debug)]
@@ -192,34 +189,6 @@ impl CloseBuild {
             tracing::warn!(%target, "what was to follow is given up");
             self.forget_next(target, &claim).await?;
             fault::point("close-build.next-forgotten");
-        }
-        Ok(())
-    }
-
-    /// Starts what the base image's moves ask for that came while the build ran: whoever responded to them may
-    /// have found no image yet that stood on it. Where somebody did, this is the same request; and whatever else
-    /// is built next stands on what the base image is by then.
-    async fn follow_base_image(&self, build: &Build) -> Result<()> {
-        let Some(frozen) = &build.frozen else { return Ok(()) };
-        let target = &build.id.target;
-        let claim = claims::of(&self.table, target).await?;
-        if claim.held.is_some() || claim.next.is_some() {
-            return Ok(());
-        }
-        let region = settings::parsed("AWS_REGION")?;
-        let Some(tracked) = base_images::current(&self.table, &frozen.base, target.architecture, &region).await? else {
-            return Ok(());
-        };
-        if tracked.current.image_id == frozen.base_image_id {
-            return Ok(());
-        }
-        let moves = base_images::newest_updates(&self.table, &tracked.id, MOVES).await?;
-        let since =
-            moves.iter().map(|record| &record.update).take_while(|update| update.image_id != frozen.base_image_id);
-        for update in since {
-            let input = RequestInput::for_updates(target, vec![update.id.clone()]);
-            self.workflow.start(&requests::of_update(&update.id, target)?, &input).await?;
-            fault::point("close-build.update-followed");
         }
         Ok(())
     }

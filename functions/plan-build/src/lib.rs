@@ -13,7 +13,6 @@ use prism_aws::table::{Table, back_off};
 use prism_aws::workflow::Workflow;
 use prism_aws::{base_images, builds, claims, clock, fault, policies, requests, settings, templates};
 use prism_domain::architecture::Architecture;
-use prism_domain::deadline::deadline;
 use prism_domain::id::{BuildId, RequestId, Target, TemplateName};
 use prism_domain::policy::Policy;
 use prism_domain::problem::{Problem, Problems, printable};
@@ -211,9 +210,7 @@ impl PlanBuild {
         for id in wish.cause.iter().flat_map(|cause| &cause.updates) {
             updates.push(base_images::known_update(&self.table, id).await?);
         }
-        let mut request = compile_request(wish, target, &updates, |level, from| deadline(level, policy, from), now);
-        request.max_cost = request.max_cost.or(request.level.and_then(|level| policy.max_cost(level)));
-        Ok(request)
+        Ok(compile_request(wish, target, &updates, policy, now))
     }
 
     /// What the state machine does next for a request that is planned. Wakes whom it concerns: again, if the try

@@ -101,15 +101,7 @@ impl Planning {
     fn claimed(&self, request: CompilationRequest, loser: Option<&Build>) -> Result<(RequestRecord, Vec<Write>)> {
         let number = self.claim.counter + 1;
         let id = self.request.target.build(number);
-        let demand = Demand {
-            urgency: request.urgency,
-            priority: request.priority,
-            trigger: request.trigger,
-            deadline: request.deadline,
-            expected: self.expected.duration,
-            not_before: None,
-            approved: request.approved,
-        };
+        let demand = Demand::of(&request, self.expected.duration);
         let slot = slot(&demand, &self.policy, self.now);
         let queued = Queued {
             build: id.clone(),

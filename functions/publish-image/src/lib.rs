@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_config::{Region as SdkRegion, SdkConfig};
+use jiff::SignedDuration;
 use prism_aws::error::{Error, Result};
 use prism_aws::parameters::{self, Parameters};
 use prism_aws::runtime::{Function, about};
@@ -11,6 +12,7 @@ use prism_aws::table::{Applied, Table, back_off};
 use prism_aws::{builds, clock, fault, inventory, journal, settings};
 use prism_domain::build::{Build, Channel, Frozen, Image, ImageResult};
 use prism_domain::decision::{Decision, DecisionKind};
+use prism_domain::estimate;
 use prism_domain::id::{AmiId, BuildId, Region, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -96,7 +98,8 @@ impl PublishImage {
                 inputs: json!({ "amis": image.amis, "base_image": image.base_image_id, "content": image.content_hash }),
                 at: image.published_at,
             };
-            let mut writes = inventory::publish(&image, &channel, before.as_ref())?;
+            let expected = self.expected(&build).await?;
+            let mut writes = inventory::publish(&image, &channel, before.as_ref(), expected)?;
             writes.push(builds::write(&Build { published_at: Some(image.published_at), ..build.clone() })?);
             writes.push(journal::write(&id.target.template, &decision)?);
             match self.table.transact(&format!("publishing build {id}"), writes).await? {
@@ -105,6 +108,14 @@ impl PublishImage {
             }
         }
         Err(Error::lost_race(format!("publishing build {id}")))
+    }
+
+    /// How long the target's next build will run, as it will be reckoned with when that is queued.
+    async fn expected(&self, build: &Build) -> Result<SignedDuration> {
+        let mut past = builds::durations(&self.table, &build.id.target).await?;
+        // This one counts as well, and is not among them before it is published.
+        past.extend(build.ran(clock::now()));
+        Ok(estimate::expected_duration(&past))
     }
 
     /// Brings the parameter of a region in line, and reads it back.

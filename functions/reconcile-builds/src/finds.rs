@@ -156,7 +156,7 @@ impl ReconcileBuilds {
 
     async fn updates_of(&self, id: &TrackedImageId, now: Timestamp, output: &mut Output) -> Result<()> {
         for record in base_images::newest_updates(&self.table, id, MOVES).await? {
-            if record.responded_at.is_none() && is_late(record.update.updated_at, now) {
+            if record.responded_at.is_none() && is_late(record.since(), now) {
                 let event = StreamEvent::naming(&keys::update(&record.update.id));
                 output.unanswered += 1;
                 count(self.functions.poke(&self.menders.respond_to_update, &event).await, output);

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prism_domain::advisory::CveId;
 use prism_domain::architecture::Architecture;
-use prism_domain::id::{BaseImageName, Region, Target, TrackedImageId, UpdateId};
 use prism_domain::assessment::FixedCve;
+use prism_domain::id::{AmiId, BaseImageName, Region, Target, TrackedImageId, UpdateId};
 use prism_domain::level::{Confidence, SecurityLevel};
 use prism_domain::update::{BaseImageUpdate, TrackedImage, UpdateType};
 use prism_domain::watch::Trouble;
@@ -26,10 +26,18 @@ pub struct UpdateRecord {
     /// How often it was judged anew, and worse: each time its dependants are asked again.
     #[serde(default)]
     pub round: u32,
-    /// When people were told; nothing until then.
+    /// When people were told in this round; nothing until then.
     pub announced_at: Option<Timestamp>,
-    /// When every dependant's build was started; nothing until then.
+    /// When every dependant's build was started in this round; nothing until then.
     pub responded_at: Option<Timestamp>,
+}
+
+impl UpdateRecord {
+    /// Since when there is something to respond to: the move was seen then, or judged.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        self.update.assessed_at.map_or(self.update.updated_at, |assessed| assessed.max(self.update.updated_at))
+    }
 }
 
 /// A target whose active image stands on a base image.
@@ -37,6 +45,12 @@ pub struct UpdateRecord {
 pub struct Dependant {
     /// The target.
     pub target: Target,
+    /// The image that its active image stands on; nothing where an earlier version wrote this.
+    #[serde(default)]
+    pub base_image_id: Option<AmiId>,
+    /// How long its next build is expected to run; nothing where an earlier version wrote this.
+    #[serde(default, with = "prism_domain::duration::text::optional")]
+    pub expected: Option<SignedDuration>,
 }
 
 /// What a base image is now in a region, if it has been seen.
@@ -108,40 +122,72 @@ pub async fn update_at(table: &Table, key: &Key) -> Result<Option<UpdateRecord>>
     table.get(key).await
 }
 
-/// The write that records that people were told of a move, once.
+/// The write that records that people were told of a move in a round, once.
 ///
 /// # Errors
 ///
 /// If a write cannot be built.
-pub fn announced(id: &UpdateId, now: Timestamp) -> Result<Write> {
+pub fn announced(record: &UpdateRecord, now: Timestamp) -> Result<Write> {
+    change(record, "SET announced_at = :now", "attribute_type(announced_at, :null)", now, &[(":null", text("NULL"))])
+}
+
+/// The write that records that a round is over: every dependant's build was started, or there was nothing to start.
+///
+/// # Errors
+///
+/// If a write cannot be built.
+pub fn responded(record: &UpdateRecord, now: Timestamp) -> Result<Write> {
+    change(record, "SET responded_at = :now", "attribute_exists(pk)", now, &[])
+}
+
+/// The write that records that people were told of a move in a round and that nothing is to be started, once.
+///
+/// # Errors
+///
+/// If a write cannot be built.
+pub fn announced_and_responded(record: &UpdateRecord, now: Timestamp) -> Result<Write> {
     let untold = "attribute_type(announced_at, :null)";
-    let values = [(":now", text(&now.to_string())), (":null", text("NULL"))];
-    Write::update(&keys::update(id), "SET announced_at = :now", Some(untold), &values)
+    let both = "SET announced_at = :now, responded_at = :now";
+    change(record, both, untold, now, &[(":null", text("NULL"))])
 }
 
-/// Records that every dependant's build was started.
+/// The write that puts another record of a move in the place of this one, if that is still in the same round.
 ///
 /// # Errors
 ///
-/// If AWS fails.
-pub async fn mark_responded(table: &Table, id: &UpdateId, now: Timestamp) -> Result<()> {
-    let write = Write::update(
-        &keys::update(id),
-        "SET responded_at = :now",
-        Some("attribute_exists(pk)"),
-        &[(":now", text(&now.to_string()))],
-    )?;
-    let _: Applied = table.transact(&format!("marking update {id} as responded to"), vec![write]).await?;
-    Ok(())
+/// If it cannot be an item.
+pub fn replace(read: &UpdateRecord, next: &UpdateRecord) -> Result<Write> {
+    let write =
+        Write::put_if(&keys::update(&read.update.id), next, same_round(read), &[(":round", number(read.round))])?;
+    Ok(write.naming("#round", "round"))
 }
 
-/// The write that puts a judgement of a move in the place of the one that was read, unless another one has. One that
-/// is `raised` is to be answered again, in the next round.
+/// A change of a move's record, as long as it is in this round.
+fn change(
+    record: &UpdateRecord,
+    expression: &str,
+    condition: &str,
+    now: Timestamp,
+    more: &[(&str, AttributeValue)],
+) -> Result<Write> {
+    let mut values = vec![(":now", text(&now.to_string())), (":round", number(record.round))];
+    values.extend(more.iter().cloned());
+    let condition = format!("{condition} AND {}", same_round(record));
+    let write = Write::update(&keys::update(&record.update.id), expression, Some(&condition), &values)?;
+    Ok(write.naming("#round", "round"))
+}
+
+/// A record that an earlier version wrote has no round, and is in the first.
+const fn same_round(record: &UpdateRecord) -> &'static str {
+    if record.round == 0 { "(attribute_not_exists(#round) OR #round = :round)" } else { "#round = :round" }
+}
+
+/// The write that puts a judgement of a move in the place of the one that was read, unless another one has.
 ///
 /// # Errors
 ///
 /// If a write cannot be built.
-pub fn reassessed(read: &UpdateRecord, update: &BaseImageUpdate, raised: bool) -> Result<Write> {
+pub fn reassessed(read: &UpdateRecord, update: &BaseImageUpdate) -> Result<Write> {
     let judged = serde_dynamo::to_item(Judged::of(update)).map_err(|error| Error::malformed("a judgement", error))?;
     let judged: Item = judged;
     let mut set: Vec<String> = judged.keys().map(|name| format!("{name} = :{name}")).collect();
@@ -158,14 +204,8 @@ pub fn reassessed(read: &UpdateRecord, update: &BaseImageUpdate, raised: bool) -
             "(attribute_not_exists(assessed_at) OR attribute_type(assessed_at, :null))"
         }
     };
-    if raised {
-        set.push("#round = :round, announced_at = :nothing, responded_at = :nothing".to_owned());
-        values.push((":round".to_owned(), number(read.round + 1)));
-        values.push((":nothing".to_owned(), AttributeValue::Null(true)));
-    }
     let values: Vec<(&str, AttributeValue)> = values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    let write = Write::update(&keys::update(&update.id), &format!("SET {}", set.join(", ")), Some(unjudged), &values)?;
-    Ok(if raised { write.naming("#round", "round") } else { write })
+    Write::update(&keys::update(&update.id), &format!("SET {}", set.join(", ")), Some(unjudged), &values)
 }
 
 /// What a judgement changes of a move.

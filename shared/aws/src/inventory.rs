@@ -1,5 +1,6 @@
 //! The inventory: images, and the channels that say which of them launches use.
 
+use jiff::SignedDuration;
 use prism_domain::build::{Channel, Image};
 use prism_domain::id::{Target, TemplateName};
 
@@ -27,17 +28,27 @@ pub async fn channels(table: &Table, template: &TemplateName) -> Result<Vec<Chan
 }
 
 /// The writes that publish an image: the image, the channel that now names it, and the mark by which an
-/// update of its base image finds it.
+/// update of its base image finds it. `expected`: how long the target's next build will run.
 ///
 /// # Errors
 ///
 /// If a write cannot be built.
-pub fn publish(image: &Image, channel: &Channel, before: Option<&Channel>) -> Result<Vec<Write>> {
+pub fn publish(
+    image: &Image,
+    channel: &Channel,
+    before: Option<&Channel>,
+    expected: SignedDuration,
+) -> Result<Vec<Write>> {
     let target = &image.build.target;
+    let dependant = Dependant {
+        target: target.clone(),
+        base_image_id: Some(image.base_image_id.clone()),
+        expected: Some(expected),
+    };
     let mut writes = vec![
         Write::put(&keys::image(&image.build), image)?,
         Write::replace(&keys::channel(target), channel, "version", before.map(|channel| channel.version))?,
-        Write::put(&keys::dependant(&image.base, target), &Dependant { target: target.clone() })?,
+        Write::put(&keys::dependant(&image.base, target), &dependant)?,
     ];
     if let Some(before) = before.filter(|before| before.base != image.base) {
         writes.push(Write::delete(&keys::dependant(&before.base, target))?);

@@ -18,6 +18,16 @@ pub fn write(template: &TemplateName, decision: &Decision) -> Result<Write> {
     Ok(write.expiring(decision.at + SignedDuration::from_hours(24 * KEPT_DAYS)))
 }
 
+/// Writes a decision about a template, if it is not there.
+///
+/// # Errors
+///
+/// If it cannot be an item.
+pub fn insert(template: &TemplateName, decision: &Decision) -> Result<Write> {
+    let write = Write::insert(&keys::decision(template, decision.at, &decision.subject), decision)?;
+    Ok(write.expiring(decision.at + SignedDuration::from_hours(24 * KEPT_DAYS)))
+}
+
 /// The newest decisions about a template, newest first.
 ///
 /// # Errors

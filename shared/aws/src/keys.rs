@@ -133,6 +133,30 @@ pub fn updates_in(region: &Region) -> String {
     format!("UPDATE#{region}#")
 }
 
+/// One part of whom the response to a move rebuilds: templates of a plan.
+#[must_use]
+pub fn plan(id: &UpdateId, round: u32, plan: &str, page: u32) -> Key {
+    Key::new(
+        base_image(&id.image.name, id.image.architecture),
+        format!("PLAN#{}#{:08}#{round:04}#{plan}#{page:06}", id.image.region, id.sequence),
+    )
+}
+
+/// How far the response to a move has come. Its insertion asks for the next part.
+#[must_use]
+pub fn page(id: &UpdateId, round: u32, page: u32) -> Key {
+    Key::new(base_image(&id.image.name, id.image.architecture), format!("{}{page:06}", pages_of(id, round)))
+}
+
+/// The beginning of the sort keys of the pages of a response.
+#[must_use]
+pub fn pages_of(id: &UpdateId, round: u32) -> String {
+    format!("{PAGE}{}#{:08}#{round:04}#", id.image.region, id.sequence)
+}
+
+/// The beginning of the sort keys of all pages.
+pub const PAGE: &str = "PAGE#";
+
 /// A target whose active image stands on a base image.
 #[must_use]
 pub fn dependant(base: &BaseImageName, target: &Target) -> Key {

@@ -18,6 +18,7 @@ pub mod journal;
 pub mod keys;
 pub mod ledger;
 pub mod notices;
+pub mod pages;
 pub mod parameters;
 pub mod policies;
 pub mod queue;

@@ -48,13 +48,15 @@ pub fn insert(record: &RequestRecord) -> Result<Write> {
     Ok(Write::insert(&keys::request(&record.id), record)?.expiring(record.at + KEPT))
 }
 
-/// The request that answers an update for a target: the same for the same two, so that nobody starts it twice.
+/// The request that answers an update for a target in a round: the same for the same three, so that nobody starts it
+/// twice.
 ///
 /// # Errors
 ///
 /// Never: such a name is short enough.
-pub fn of_update(update: &UpdateId, target: &Target) -> Result<RequestId> {
-    let id = format!("update-{}-{target}", prism_domain::hash::short(&update.to_string()));
+pub fn of_update(update: &UpdateId, round: u32, target: &Target) -> Result<RequestId> {
+    let cause = if round == 0 { update.to_string() } else { format!("{update}#{round}") };
+    let id = format!("update-{}-{target}", prism_domain::hash::short(&cause));
     id.parse().map_err(|error| Error::malformed("a request id", error))
 }
 

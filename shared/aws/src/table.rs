@@ -77,8 +77,7 @@ impl Table {
     ///
     /// If AWS fails, or an item is not such a value.
     pub async fn query<T: DeserializeOwned>(&self, pk: &str, sk_prefix: &str) -> Result<Vec<T>> {
-        let items = self.items(pk, sk_prefix, None, false).await?;
-        items.into_iter().map(|item| value(item, &Key { pk: pk.to_owned(), sk: sk_prefix.to_owned() })).collect()
+        self.values(pk, sk_prefix, None, false).await
     }
 
     /// The last `limit` values of a partition whose sort keys begin so, newest first, as of now.
@@ -87,8 +86,7 @@ impl Table {
     ///
     /// If AWS fails, or an item is not such a value.
     pub async fn newest<T: DeserializeOwned>(&self, pk: &str, sk_prefix: &str, limit: usize) -> Result<Vec<T>> {
-        let items = self.items(pk, sk_prefix, Some(limit), true).await?;
-        items.into_iter().map(|item| value(item, &Key { pk: pk.to_owned(), sk: sk_prefix.to_owned() })).collect()
+        self.values(pk, sk_prefix, Some(limit), true).await
     }
 
     /// The values of a partition from a sort key on, oldest first, as of now.
@@ -145,8 +143,15 @@ impl Table {
         Ok(())
     }
 
-    async fn items(&self, pk: &str, sk_prefix: &str, limit: Option<usize>, newest_first: bool) -> Result<Vec<Item>> {
-        let mut items = Vec::new();
+    async fn values<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        sk_prefix: &str,
+        limit: Option<usize>,
+        newest_first: bool,
+    ) -> Result<Vec<T>> {
+        let key = Key { pk: pk.to_owned(), sk: sk_prefix.to_owned() };
+        let mut values = Vec::new();
         let mut from = None;
         loop {
             let condition = if sk_prefix.is_empty() { "pk = :pk" } else { "pk = :pk AND begins_with(sk, :sk)" };
@@ -158,17 +163,20 @@ impl Table {
                 .expression_attribute_values(":pk", text(pk))
                 .consistent_read(true)
                 .scan_index_forward(!newest_first)
-                .set_limit(limit.and_then(|limit| i32::try_from(limit - items.len()).ok()))
+                .set_limit(limit.and_then(|limit| i32::try_from(limit - values.len()).ok()))
                 .set_exclusive_start_key(from);
             if !sk_prefix.is_empty() {
                 query = query.expression_attribute_values(":sk", text(sk_prefix));
             }
             let page =
                 query.send().await.map_err(|error| Error::from_sdk(format!("reading {pk} {sk_prefix}"), error))?;
-            items.extend(page.items.unwrap_or_default());
+            // As values at once: items take several times their room.
+            for item in page.items.unwrap_or_default() {
+                values.push(value(item, &key)?);
+            }
             from = page.last_evaluated_key;
-            if from.is_none() || limit.is_some_and(|limit| items.len() >= limit) {
-                return Ok(items);
+            if from.is_none() || limit.is_some_and(|limit| values.len() >= limit) {
+                return Ok(values);
             }
         }
     }

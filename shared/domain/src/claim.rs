@@ -7,7 +7,7 @@ use crate::id::{RequestId, Target};
 use crate::level::Urgency;
 use crate::request::{BuildTrigger, CompilationRequest, RequestInput, looser};
 use crate::schedule::Queued;
-use crate::slot::Slot;
+use crate::slot::{Slot, Soak};
 
 /// The claim of a target. It outlives its builds, since it counts them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +107,7 @@ impl Held {
         let demand = &mut self.queued.demand;
         demand.priority = demand.priority.max(request.priority);
         demand.deadline = demand.deadline.min(request.deadline);
+        demand.not_before = Soak::earlier(demand.not_before.take(), request.not_before.clone());
         demand.approved |= request.approved;
         self
     }
@@ -141,6 +142,7 @@ mod tests {
 
     use super::*;
     use crate::money::MicroDollars;
+    use crate::policy::Policy;
 
     fn input(updates: &[&str], max_cost: Option<i64>, urgent: bool) -> RequestInput {
         let target =
@@ -171,21 +173,14 @@ mod tests {
         let target =
             Target { template: "python-ml".parse().unwrap(), architecture: crate::architecture::Architecture::X86_64 };
         let now = Timestamp::UNIX_EPOCH;
-        let request = crate::request::compile_request(&input(&[], max_cost, false), &target, &[], |_, from| from, now);
+        let request =
+            crate::request::compile_request(&input(&[], max_cost, false), &target, &[], &Policy::default(), now);
         CompilationRequest { trigger, ..request }
     }
 
     fn waiting(request: &CompilationRequest, disabled: Option<&str>) -> Held {
-        let demand = crate::slot::Demand {
-            urgency: request.urgency,
-            priority: request.priority,
-            trigger: request.trigger,
-            deadline: request.deadline,
-            expected: jiff::SignedDuration::from_mins(30),
-            not_before: None,
-            approved: request.approved,
-        };
-        let slot = crate::slot::slot(&demand, &crate::policy::Policy::default(), Timestamp::UNIX_EPOCH);
+        let demand = crate::slot::Demand::of(request, jiff::SignedDuration::from_mins(30));
+        let slot = crate::slot::slot(&demand, &Policy::default(), Timestamp::UNIX_EPOCH);
         let build = request.target.build(1);
         Held {
             request: "a".parse().unwrap(),

@@ -25,6 +25,7 @@ pub mod policy;
 mod prices;
 pub mod problem;
 pub mod request;
+pub mod response;
 pub mod schedule;
 pub mod slot;
 pub mod update;

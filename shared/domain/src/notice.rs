@@ -4,22 +4,24 @@
 //! (image names, failure messages) is made printable before it gets here or here.
 //! Source: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
 
+mod update;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use termtree::Tree;
 
-use crate::advisory::CveId;
 use crate::build::Build;
 use crate::duration::{humanize, relative};
-use crate::id::{AmiId, Region, Target};
+use crate::id::{AmiId, Region};
 use crate::ledger::{BudgetSource, Reservation, ReservationState};
 use crate::money::MicroDollars;
 use crate::problem::printable;
 use crate::slot::Slot;
-use crate::update::{BaseImageUpdate, UpdateType};
 use crate::zone::Zone;
+
+pub use update::{update_available, update_withdrawn};
 
 /// What a notice tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,44 +102,6 @@ pub const fn budget(source: BudgetSource) -> &'static str {
         BudgetSource::Daily => "the daily budget",
         BudgetSource::Monthly => "the monthly budget",
         BudgetSource::Emergency => "the emergency budget",
-    }
-}
-
-/// A base image moved: what it is about, and when each template on it will be rebuilt.
-#[must_use]
-pub fn update_available(update: &BaseImageUpdate, plans: &[(Target, Slot)], zone: &Zone, now: Timestamp) -> Notice {
-    let image = &update.id.image;
-    let level = update.security_level.as_str().to_uppercase();
-    let security = update.update_type == UpdateType::Security;
-    let title = if security { "Security update available" } else { "Base image update available" };
-    let mut facts = vec![
-        format!("Security level: {level} (confidence: {})", update.confidence),
-        format!("New image: {} {}", update.image_id, printable(&update.image_name, 128)),
-        format!("Replaces: {} {}", update.previous_image_id, printable(&update.previous_image_name, 128)),
-    ];
-    facts.extend(update.reasons.iter().map(|reason| format!("Why: {}", printable(reason, 200))));
-    if !update.cves.is_empty() {
-        let names: Vec<&str> = update.cves.iter().map(CveId::as_str).collect();
-        facts.push(format!("Fixes: {}", printable(&names.join(", "), 400)));
-    }
-    facts.extend(update.changelog_url.iter().map(|url| format!("Changelog: {}", printable(url, 200))));
-    let line = |(target, slot): &(Target, Slot)| {
-        format!("{target}: {}, from {}", when(slot.at, now, zone), budget(slot.source))
-    };
-    let mut tree = branch(format!("Base image: {} ({}, {})", image.name, image.architecture, image.region), facts);
-    tree.push(branch(format!("Rebuilds planned: {}", plans.len()), plans.iter().map(line)));
-    let sooner = plans
-        .first()
-        .map(|(target, _)| {
-            format!("\nTo rebuild one sooner: prism templates auto-ami build {} --urgent\n", target.template)
-        })
-        .unwrap_or_default();
-    Notice {
-        id: format!("update-available:{}", update.id),
-        kind: NoticeKind::UpdateAvailable,
-        subject: subject(&format!("{title}: {} ({level}), {} to rebuild", image.name, count(plans.len(), "template"))),
-        body: format!("{title}\n\n{tree}{sooner}"),
-        created_at: now,
     }
 }
 

@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::architecture::Architecture;
+use crate::deadline::deadline;
 use crate::id::{BuildId, Target, TemplateName, UpdateId};
 use crate::level::{SecurityLevel, Urgency};
 use crate::money::MicroDollars;
+use crate::policy::Policy;
 use crate::problem::{Problem, Problems, printable};
+use crate::slot::Soak;
 use crate::update::{BaseImageUpdate, UpdateType};
 
 /// Why an image is built.
@@ -268,6 +271,9 @@ pub struct CompilationRequest {
     pub security_patches: Vec<String>,
     /// When it has to be done.
     pub deadline: Timestamp,
+    /// Until when it waits for others to meet its base image first, if it does.
+    #[serde(default)]
+    pub not_before: Option<Soak>,
     /// Whether a person asked for it or approved it.
     pub approved: bool,
     /// Why, in a person's words: untrusted text, made printable.
@@ -288,6 +294,7 @@ impl CompilationRequest {
         self.level = self.level.max(other.level);
         self.priority = self.priority.max(other.priority);
         self.deadline = self.deadline.min(other.deadline);
+        self.not_before = Soak::earlier(self.not_before, other.not_before.clone());
         self.max_cost = looser(self.max_cost, other.max_cost);
         self.approved |= other.approved;
         self
@@ -314,13 +321,14 @@ pub const fn priority_of(level: SecurityLevel) -> u8 {
 /// The priority of a build that a person asks for without urgency.
 pub const PRIORITY_MANUAL: u8 = 50;
 
-/// Makes a request for one target out of its input and the updates that its cause names.
-/// `deadline_of` gives the policy's deadline of a level, from the instant at which the update was seen.
+/// Makes a request for one target out of its input, the updates that its cause names, and what the policy says of
+/// them. What a person asks for or approved waits for no base image to have been out long enough.
+#[must_use]
 pub fn compile_request(
     input: &RequestInput,
     target: &Target,
     updates: &[BaseImageUpdate],
-    deadline_of: impl Fn(SecurityLevel, Timestamp) -> Timestamp,
+    policy: &Policy,
     now: Timestamp,
 ) -> CompilationRequest {
     let level = updates.iter().map(|update| update.security_level).max();
@@ -332,23 +340,25 @@ pub fn compile_request(
         BuildTrigger::Dependency
     };
     let by_level = level.map_or(PRIORITY_MANUAL, priority_of);
-    let due =
-        updates.iter().map(|update| deadline_of(update.security_level, update.updated_at)).min().unwrap_or_else(|| {
-            deadline_of(if input.urgent { SecurityLevel::Critical } else { SecurityLevel::Medium }, now)
-        });
+    let due_of = |update: &BaseImageUpdate| deadline(update.security_level, policy, update.updated_at);
+    let due = updates.iter().map(due_of).min().unwrap_or_else(|| {
+        deadline(if input.urgent { SecurityLevel::Critical } else { SecurityLevel::Medium }, policy, now)
+    });
+    let approved =
+        trigger == BuildTrigger::Manual || input.urgent || input.cause.as_ref().is_some_and(|cause| cause.approved);
+    let soaks = updates.iter().map(|update| Soak::of(update, policy));
     CompilationRequest {
         target: target.clone(),
         trigger,
         priority: if input.urgent { 100 } else { by_level },
         urgency: if input.urgent { Urgency::Critical } else { level.map_or(Urgency::Normal, Urgency::from) },
         level,
-        max_cost: input.max_cost,
+        max_cost: input.max_cost.or(level.and_then(|level| policy.max_cost(level))),
         base_image_updates: updates.iter().map(|update| update.id.clone()).collect(),
         security_patches: Vec::new(),
         deadline: input.deadline.map_or(due, |wished| wished.min(due)),
-        approved: trigger == BuildTrigger::Manual
-            || input.urgent
-            || input.cause.as_ref().is_some_and(|cause| cause.approved),
+        not_before: soaks.reduce(Soak::earlier).flatten().filter(|_| !approved),
+        approved,
         reason: input.reason.clone(),
         requested_at: now,
     }

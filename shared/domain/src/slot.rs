@@ -3,11 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::duration::{before, relative};
+use crate::duration::{after, before, humanize, relative};
+use crate::id::BaseImageName;
 use crate::ledger::BudgetSource;
 use crate::level::Urgency;
 use crate::policy::{Policy, Start};
-use crate::request::{BuildTrigger, PRIORITY_HIGH};
+use crate::request::{BuildTrigger, CompilationRequest, PRIORITY_HIGH};
+use crate::update::BaseImageUpdate;
 use crate::zone::Zone;
 
 /// What a build demands of the schedule.
@@ -24,10 +26,57 @@ pub struct Demand {
     /// How long it is expected to run.
     #[serde(with = "crate::duration::text")]
     pub expected: SignedDuration,
-    /// When it may start at the earliest, if somebody said so.
-    pub not_before: Option<Timestamp>,
+    /// Until when it waits for others to meet its base image first, if it does.
+    #[serde(default)]
+    pub not_before: Option<Soak>,
     /// Whether a person asked for it or approved it.
     pub approved: bool,
+}
+
+impl Demand {
+    /// What a request demands, whose build is expected to run so long.
+    #[must_use]
+    pub fn of(request: &CompilationRequest, expected: SignedDuration) -> Self {
+        Self {
+            urgency: request.urgency,
+            priority: request.priority,
+            trigger: request.trigger,
+            deadline: request.deadline,
+            expected,
+            not_before: request.not_before.clone(),
+            approved: request.approved,
+        }
+    }
+}
+
+/// A base image has to be out for so long before templates are rebuilt on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Soak {
+    /// Until when a build waits for that.
+    pub until: Timestamp,
+    /// Which base image.
+    pub base: BaseImageName,
+    /// For how long it then has been out.
+    #[serde(with = "crate::duration::text")]
+    pub age: SignedDuration,
+}
+
+impl Soak {
+    /// What an update has to wait for by the policy, if anything. Its image is out since its owner made it; since it
+    /// was seen, where EC2 does not tell, or tells a later time.
+    #[must_use]
+    pub fn of(update: &BaseImageUpdate, policy: &Policy) -> Option<Self> {
+        let base = &update.id.image.name;
+        let age = policy.minimum_age(base, update.security_level);
+        let out_since = update.image_created_at.map_or(update.updated_at, |created| created.min(update.updated_at));
+        (age > SignedDuration::ZERO).then(|| Self { until: after(out_since, age), base: base.clone(), age })
+    }
+
+    /// What a build waits for that answers two requests: the shorter wait, and none if one of them has none.
+    #[must_use]
+    pub fn earlier(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.zip(other).map(|(one, other)| if other.until < one.until { other } else { one })
+    }
 }
 
 /// When a build is to start, who pays for it, and why that is so.
@@ -65,10 +114,13 @@ pub fn needs_approval(demand: &Demand, policy: &Policy) -> Option<Approval> {
 /// day's. Popular: in the off-peak window, on the day's. Else: when the budget allows, on the month's;
 /// in the off-peak window if policy prefers that. Where a window would open too late for the deadline,
 /// the latest start that still meets it. A build that popularity alone asks for keeps to the window.
+/// Whatever is not critical waits until its base image has been out long enough, but no longer than the deadline allows.
 #[must_use]
 pub fn slot(demand: &Demand, policy: &Policy, now: Timestamp) -> Slot {
-    let from = demand.not_before.map_or(now, |earliest| earliest.max(now));
     let off_peak_only = demand.trigger == BuildTrigger::Popularity;
+    let latest = before(demand.deadline, demand.expected).max(now);
+    let soak = demand.not_before.as_ref().filter(|soak| soak.until > now && demand.urgency != Urgency::Critical);
+    let from = soak.map_or(now, |soak| if off_peak_only { soak.until } else { soak.until.min(latest) });
     let (source, window) = match demand.urgency {
         Urgency::Critical => (BudgetSource::Emergency, None),
         Urgency::High => (BudgetSource::Daily, Some(policy.next_urgent(from))),
@@ -76,20 +128,46 @@ pub fn slot(demand: &Demand, policy: &Policy, now: Timestamp) -> Slot {
         _ if off_peak_only || policy.prefer_off_peak => (BudgetSource::Monthly, Some(policy.next_off_peak(from))),
         _ => (BudgetSource::Monthly, None),
     };
-    let latest = before(demand.deadline, demand.expected).max(from);
     let (at, reason) = match window {
+        _ if let Some(soak) = soak.filter(|soak| from < soak.until) => {
+            (from, cut_short(soak, from, demand, policy, now))
+        }
         Some(window) if window.at > latest && !off_peak_only => (latest, too_late(&window, latest, demand, now)),
         Some(window) if window.at <= now => (now, format!("starts now, in {}", window.in_window)),
         Some(window) => {
-            (window.at, format!("waits for {}, which opens {}", window.in_window, told(&window.zone, window.at, now)))
+            let soaks = soak.map(|soak| format!("{}, and ", soak.sentence())).unwrap_or_default();
+            let opens = told(&window.zone, window.at, now);
+            (window.at, format!("waits {soaks}for {}, which opens {opens}", window.in_window))
         }
-        None if from > now => (from, format!("is scheduled for {}", told(&policy.zone, from, now))),
+        None if let Some(soak) = soak => {
+            (from, format!("waits {}: {}", soak.sentence(), told(&policy.zone, from, now)))
+        }
         None if source == BudgetSource::Emergency => {
             (now, "starts at once on emergency money, since it is critical".to_owned())
         }
         None => (now, "starts as soon as the monthly budget allows".to_owned()),
     };
     Slot { at, source, reason }
+}
+
+impl Soak {
+    /// To stand behind `waits`.
+    fn sentence(&self) -> String {
+        format!("until {} has been out for {}", self.base, humanize(self.age))
+    }
+}
+
+/// The reason to start before a base image has been out long enough.
+fn cut_short(soak: &Soak, from: Timestamp, demand: &Demand, policy: &Policy, now: Timestamp) -> String {
+    let zone = &policy.zone;
+    let start = if from <= now { "starts now".to_owned() } else { format!("starts {}", told(zone, from, now)) };
+    let due = zone.clock(demand.deadline, now);
+    let (base, age) = (&soak.base, humanize(soak.age));
+    if demand.deadline <= now {
+        format!("{start}, since it was due by {due}, though {base} has not been out for {age} yet")
+    } else {
+        format!("{start} to be done by {due}, though {base} will not have been out for {age} by then")
+    }
 }
 
 /// The reason to start outside of a window.

@@ -1,7 +1,7 @@
 //! What people read in their e-mail.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "values of a test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use prism_domain::architecture::Architecture;
@@ -11,7 +11,9 @@ use prism_domain::id::{AmiId, BuildId, Region, Target, TrackedImageId};
 use prism_domain::ledger::{BudgetSource, Reservation, ReservationState};
 use prism_domain::level::{SecurityLevel, Urgency};
 use prism_domain::money::MicroDollars;
-use prism_domain::notice::{build_complete, build_failed, build_scheduled, update_available};
+use prism_domain::notice::{
+    NoticeKind, build_complete, build_failed, build_scheduled, update_available, update_withdrawn,
+};
 use prism_domain::policy::Policy;
 use prism_domain::request::{BuildTrigger, CompilationRequest};
 use prism_domain::slot::Slot;
@@ -70,6 +72,7 @@ fn build() -> Build {
             base_image_updates: Vec::new(),
             security_patches: Vec::new(),
             deadline: deadline(SecurityLevel::High, &policy, now()),
+            not_before: None,
             approved: false,
             reason: Some("openssl".into()),
             requested_at: now(),
@@ -121,9 +124,139 @@ fn an_update_tells_its_level_and_when_each_template_is_rebuilt() {
     let slot = |at, reason: &str| Slot { at, source: BudgetSource::Daily, reason: reason.into() };
     let plans =
         [(target("python-ml"), slot(at("2026-11-03T02:00:00Z"), "")), (target("genomics-basics"), slot(now(), ""))];
-    let notice = update_available(&update(), &plans, &Zone::utc(), now());
+    let notice = update_available(&update(), 0, &plans, &Zone::utc(), now());
     assert_eq!(notice.subject, "Security update available: ubuntu-22.04 (HIGH), 2 templates to rebuild");
     insta::assert_snapshot!(notice.body);
+}
+
+/// What an assessment with evidence says of the update.
+fn assessed() -> BaseImageUpdate {
+    let fix = |number: u32, level: &str, exploited: Option<&str>, likelihood: Option<u32>| {
+        serde_json::json!({
+            "cve": format!("CVE-2026-{number}"), "level": level, "rating": level, "exploited_since": exploited,
+            "likelihood": likelihood, "advisory": "USN-7000-1",
+            "package": {"name": "openssl", "installed": "3.0.2-0ubuntu1.15", "fixed": "3.0.2-0ubuntu1.18"},
+        })
+    };
+    let fixes = [
+        fix(1001, "critical", Some("2026-10-30"), Some(97_300)),
+        fix(1002, "high", None, Some(12_000)),
+        fix(1003, "medium", None, None),
+        fix(1004, "low", None, None),
+    ];
+    let mut json = serde_json::to_value(update()).unwrap();
+    json["fixes"] = fixes.to_vec().into();
+    json["cves"] = (1001..1047).map(|number| format!("CVE-2026-{number}")).collect::<Vec<_>>().into();
+    json["between"] =
+        (1..9).map(|day| format!("ubuntu-jammy-22.04-amd64-server-2026100{day}")).collect::<Vec<_>>().into();
+    json["security_level"] = "critical".into();
+    json["confidence"] = "certain".into();
+    json["reasons"] = vec!["CVE-2026-1001 is known to be exploited"].into();
+    serde_json::from_value(json).unwrap()
+}
+
+fn slot_at(text: &str, source: BudgetSource) -> Slot {
+    Slot { at: at(text), source, reason: String::new() }
+}
+
+#[test]
+fn a_long_list_of_cves_is_cut_and_the_worst_three_are_explained() {
+    let plans = [(target("python-ml"), slot_at("2026-11-02T17:00:00Z", BudgetSource::Emergency))];
+    let notice = update_available(&assessed(), 0, &plans, &Zone::utc(), now());
+    insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
+}
+
+#[test]
+fn an_update_that_is_judged_anew_is_told_of_again_under_another_name() {
+    let plans = [(target("python-ml"), slot_at("2026-11-02T17:00:00Z", BudgetSource::Emergency))];
+    let told = |round| update_available(&assessed(), round, &plans, &Zone::utc(), now());
+    assert_eq!(
+        (told(1).id.as_str(), told(1).kind),
+        ("update-reassessed:ubuntu-22.04/x86_64/us-east-1/1:1", NoticeKind::UpdateReassessed)
+    );
+    assert_eq!(told(1).subject, "Security update reassessed: ubuntu-22.04 (CRITICAL), 1 template to rebuild");
+    assert_ne!(told(1).id, told(2).id);
+}
+
+/// So many templates: most wait for the night, some start now, one day later the rest.
+fn many(count: usize, length: usize) -> Vec<(Target, Slot)> {
+    let slot = |number: usize| match number % 10 {
+        0 => slot_at("2026-11-02T17:00:00Z", BudgetSource::Monthly),
+        1 => slot_at("2026-11-04T02:00:00Z", BudgetSource::Daily),
+        _ => slot_at("2026-11-03T02:00:00Z", BudgetSource::Daily),
+    };
+    let name = |number: usize| format!("{:x<length$}", format!("template-{number:05}"));
+    (0..count).map(|number| (target(&name(number)), slot(number))).collect()
+}
+
+/// How many of the templates a text names.
+fn named(body: &str, plans: &[(Target, Slot)]) -> usize {
+    let words: BTreeSet<&str> = body.split([' ', ',', '\n']).collect();
+    plans.iter().filter(|(target, _)| words.contains(target.template.as_str())).count()
+}
+
+#[test]
+fn as_many_times_as_templates_are_no_trouble() {
+    let start = |minutes| now() + jiff::SignedDuration::from_mins(minutes);
+    let slot = |minutes| Slot { at: start(minutes), source: BudgetSource::Daily, reason: String::new() };
+    let plans: Vec<_> = many(10_000, 18).into_iter().zip(0..).map(|((target, _), n)| (target, slot(n))).collect();
+    let body = update_available(&update(), 0, &plans, &Zone::utc(), now()).body;
+    assert!(body.len() <= 240_000 && body.contains("and at 9980 times later"));
+}
+
+#[test]
+fn ten_thousand_templates_fit_into_one_message_by_the_time_at_which_they_are_rebuilt() {
+    let plans = many(10_000, 18);
+    let notice = update_available(&update(), 0, &plans, &Zone::utc(), now());
+    assert!(notice.body.len() <= 240_000, "{}", notice.body.len());
+    assert_eq!(named(&notice.body, &plans), 10_000);
+    assert!(notice.body.lines().all(|line| line.chars().count() <= 130));
+    let lines: Vec<&str> = notice.body.lines().collect();
+    let (head, tail) = (&lines[..18], &lines[lines.len() - 4..]);
+    insta::assert_snapshot!(format!("{}\n\n{}\n[…]\n{}", notice.subject, head.join("\n"), tail.join("\n")));
+}
+
+#[test]
+fn names_that_do_not_fit_are_counted() {
+    let plans = many(10_000, 48);
+    let notice = update_available(&update(), 0, &plans, &Zone::utc(), now());
+    assert!((230_000..=240_000).contains(&notice.body.len()), "{}", notice.body.len());
+    let named = named(&notice.body, &plans);
+    let more = format!("    and {} more\n", 10_000 - named);
+    assert!((4_000..10_000).contains(&named) && notice.body.contains(&more), "{named}");
+    assert!(notice.body.ends_with("--urgent\n"), "what to do stands at the end");
+}
+
+/// The same base image, going back.
+fn withdrawn() -> BaseImageUpdate {
+    let update = update();
+    BaseImageUpdate {
+        image_id: update.previous_image_id.clone(),
+        image_name: update.previous_image_name.clone(),
+        previous_image_id: update.image_id.clone(),
+        previous_image_name: update.image_name.clone(),
+        ..update
+    }
+}
+
+#[test]
+fn a_withdrawn_image_tells_who_stands_on_it_and_what_to_do() {
+    let kept = [target("python-ml"), target("r-research")];
+    let notice = update_withdrawn(&withdrawn(), 0, &kept, &[], &Zone::utc(), now());
+    assert_eq!(
+        (notice.id.as_str(), notice.kind.as_str()),
+        ("update-withdrawn:ubuntu-22.04/x86_64/us-east-1/1", "update-withdrawn")
+    );
+    insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
+}
+
+#[test]
+fn who_is_rebuilt_on_the_older_image_is_told_apart_from_who_is_not() {
+    let plans = [(target("python-ml"), slot_at("2026-11-03T02:00:00Z", BudgetSource::Daily))];
+    let notice = update_withdrawn(&withdrawn(), 0, &[target("r-research")], &plans, &Zone::utc(), now());
+    insta::assert_snapshot!(notice.body);
+    let kept: Vec<Target> = many(10_000, 48).into_iter().map(|(target, _)| target).collect();
+    assert!(update_withdrawn(&withdrawn(), 0, &kept, &[], &Zone::utc(), now()).body.len() <= 240_000);
 }
 
 #[test]

@@ -187,7 +187,11 @@ fn any_queue() -> impl Strategy<Value = Vec<Queued>> {
                 priority,
                 approved,
                 deadline: after(at(NIGHT), SignedDuration::from_hours(due)),
-                not_before: later.map(|hours| after(at(NIGHT), SignedDuration::from_hours(hours))),
+                not_before: later.map(|hours| crate::slot::Soak {
+                    until: after(at(NIGHT), SignedDuration::from_hours(hours)),
+                    base: "ubuntu-22.04".parse().unwrap(),
+                    age: SignedDuration::from_hours(48),
+                }),
                 ..queued.demand
             };
             queued.max_cost = max_cost.map(cents);

@@ -1,4 +1,8 @@
+use proptest::prelude::*;
+
 use super::*;
+use crate::level::SecurityLevel;
+use crate::request::{RequestInput, compile_request};
 
 const NOW: &str = "2026-11-23T17:00:00Z";
 
@@ -94,15 +98,131 @@ fn a_break_that_prepares_the_semester_is_quiet_all_day() {
     assert_eq!(slot(&demand(Urgency::Normal, 80), &policy, at("2027-01-01T00:00:00Z")).at, at("2027-01-01T02:00:00Z"));
 }
 
+fn soaking(urgency: Urgency, priority: u8, until: &str) -> Demand {
+    let soak =
+        Soak { until: at(until), base: "ubuntu-22.04".parse().unwrap(), age: SignedDuration::from_hours(2 * 24) };
+    Demand { not_before: Some(soak), ..demand(urgency, priority) }
+}
+
 #[test]
-fn a_scheduled_build_starts_no_earlier() {
-    let mut later = demand(Urgency::Normal, 50);
-    later.not_before = Some(at("2026-11-27T12:00:00Z"));
-    insta::assert_snapshot!(told(&later, &Policy::default(), NOW),
-        @"2026-11-27T12:00:00Z monthly: is scheduled for 12:00 UTC on 2026-11-27 (in 4 days)");
-    later.urgency = Urgency::High;
-    assert_eq!(slot(&later, &Policy::default(), at(NOW)).at, at("2026-11-28T02:00:00Z"));
-    assert_eq!(slot(&later, &Policy::default(), at("2026-11-28T03:00:00Z")).at, at("2026-11-28T03:00:00Z"));
+fn a_build_waits_until_its_base_image_has_been_out_long_enough() {
+    let policy = Policy::default();
+    let normal = soaking(Urgency::Normal, 60, "2026-11-25T12:00:00Z");
+    insta::assert_snapshot!(told(&normal, &policy, NOW),
+        @"2026-11-25T12:00:00Z monthly: waits until ubuntu-22.04 has been out for 2 days: 12:00 UTC on 2026-11-25 (in 1 day 19 hours)");
+    let high = soaking(Urgency::High, 90, "2026-11-25T12:00:00Z");
+    insta::assert_snapshot!(told(&high, &policy, NOW),
+        @"2026-11-26T02:00:00Z daily: waits until ubuntu-22.04 has been out for 2 days, and for the off-peak window, which opens 02:00 UTC on 2026-11-26 (in 2 days)");
+    insta::assert_snapshot!(told(&high, &policy, "2026-11-25T12:00:00Z"),
+        @"2026-11-26T02:00:00Z daily: waits for the off-peak window, which opens 02:00 UTC (in 14 hours)");
+}
+
+#[test]
+fn a_deadline_comes_before_how_long_a_base_image_has_been_out() {
+    let policy = Policy::default();
+    let mut high = soaking(Urgency::High, 90, "2026-11-25T12:00:00Z");
+    high.deadline = at("2026-11-24T17:00:00Z");
+    insta::assert_snapshot!(told(&high, &policy, NOW),
+        @"2026-11-24T16:15:00Z daily: starts 16:15 UTC (in 23 hours) to be done by 17:00 UTC on 2026-11-24, though ubuntu-22.04 will not have been out for 2 days by then");
+    insta::assert_snapshot!(told(&high, &policy, "2026-11-24T18:00:00Z"),
+        @"2026-11-24T18:00:00Z daily: starts now, since it was due by 17:00 UTC, though ubuntu-22.04 has not been out for 2 days yet");
+}
+
+#[test]
+fn a_critical_build_waits_for_nobody_to_meet_its_base_image_first() {
+    let critical = soaking(Urgency::Critical, 100, "2026-11-25T12:00:00Z");
+    assert_eq!(slot(&critical, &Policy::default(), at(NOW)).at, at(NOW));
+}
+
+fn update(level: SecurityLevel, created_at: Option<&str>) -> BaseImageUpdate {
+    let json = serde_json::json!({
+        "id": "ubuntu-22.04/x86_64/us-east-1/1", "image_id": "ami-00000002", "image_name": "next",
+        "image_created_at": created_at, "previous_image_id": "ami-00000001", "previous_image_name": "previous",
+        "update_type": "security", "security_level": level, "confidence": "unknown", "cves": [], "reasons": [],
+        "updated_at": NOW, "changelog_url": null
+    });
+    serde_json::from_value(json).unwrap()
+}
+
+fn patient() -> Policy {
+    let hours = |hours| Some(SignedDuration::from_hours(hours));
+    let every = crate::policy::MinimumAge { base: None, high: hours(6), medium: hours(48), low: None };
+    Policy { minimum_age: vec![every], ..Policy::default() }
+}
+
+#[test]
+fn a_base_image_is_out_since_its_owner_made_it_or_since_it_was_seen() {
+    let until = |level, created| Soak::of(&update(level, created), &patient()).map(|soak| soak.until);
+    let high = |created| until(SecurityLevel::High, created);
+    assert_eq!(high(Some("2026-11-23T01:00:00Z")), Some(at("2026-11-23T07:00:00Z")));
+    assert_eq!(high(None), Some(at("2026-11-23T23:00:00Z")));
+    assert_eq!(high(Some("2027-11-23T01:00:00Z")), high(None), "nobody makes it before it is seen");
+    assert_eq!(until(SecurityLevel::Low, None), None);
+    assert_eq!(until(SecurityLevel::Critical, None), None);
+    assert_eq!(Soak::of(&update(SecurityLevel::High, None), &Policy::default()), None);
+}
+
+#[test]
+fn what_a_person_asked_for_too_waits_for_no_base_image_to_have_been_out() {
+    let target = crate::id::Target {
+        template: "python-ml".parse().unwrap(),
+        architecture: crate::architecture::Architecture::X86_64,
+    };
+    let compiled = |input: &RequestInput, updates: &[BaseImageUpdate]| {
+        compile_request(input, &target, updates, &patient(), at(NOW)).not_before.map(|soak| soak.until)
+    };
+    let mut input = RequestInput::for_updates(&target, Vec::new());
+    let (high, medium) = (update(SecurityLevel::High, None), update(SecurityLevel::Medium, None));
+    assert_eq!(compiled(&input, std::slice::from_ref(&medium)), Some(at("2026-11-25T17:00:00Z")));
+    assert_eq!(compiled(&input, &[medium.clone(), high.clone()]), Some(at("2026-11-23T23:00:00Z")));
+    let critical = update(SecurityLevel::Critical, None);
+    assert_eq!(compiled(&input, &[medium.clone(), critical]), None);
+    assert_eq!(compiled(&input, &[]), None, "a person asks");
+    input.cause.get_or_insert_default().approved = true;
+    assert_eq!(compiled(&input, &[medium]), None);
+    assert_eq!(compiled(&RequestInput { urgent: true, cause: None, ..input }, &[high]), None);
+}
+
+fn any_demand() -> impl Strategy<Value = Demand> {
+    let urgency = prop::sample::select(vec![Urgency::Low, Urgency::Normal, Urgency::High, Urgency::Critical]);
+    (urgency, 0..=100_u8, -48..240_i64, 1..600_i64, prop::option::of(-48..480_i64)).prop_map(
+        |(urgency, priority, due, minutes, soak)| {
+            let hours = |hours| after(at(NOW), SignedDuration::from_hours(hours));
+            let base = "ubuntu-22.04".parse().unwrap();
+            let age = SignedDuration::from_hours(48);
+            Demand {
+                deadline: hours(due),
+                expected: SignedDuration::from_mins(minutes),
+                not_before: soak.map(|soak| Soak { until: hours(soak), base, age }),
+                ..demand(urgency, priority)
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_wait_for_others_never_costs_a_deadline(demand in any_demand()) {
+        let policy = Policy::default();
+        let at = |demand: &Demand| slot(demand, &policy, NOW.parse().unwrap()).at;
+        let (soaked, bare) = (at(&demand), at(&Demand { not_before: None, ..demand.clone() }));
+        let latest = before(demand.deadline, demand.expected).max(NOW.parse().unwrap());
+        prop_assert!(soaked >= bare.min(latest), "waiting makes nothing sooner than it would be or has to be");
+        prop_assert!(soaked <= bare.max(latest), "{soaked} {bare} {latest}");
+        if let Some(soak) = &demand.not_before
+            && demand.urgency != Urgency::Critical
+        {
+            prop_assert!(soaked >= soak.until.min(latest));
+        }
+    }
+
+    #[test]
+    fn what_answers_two_requests_waits_no_longer_than_either(one in any_demand(), other in any_demand()) {
+        let joined = Soak::earlier(one.not_before.clone(), other.not_before.clone());
+        let until = |soak: &Option<Soak>| soak.as_ref().map(|soak| soak.until);
+        // None sorts first: no wait is the shortest.
+        prop_assert_eq!(until(&joined), until(&one.not_before).min(until(&other.not_before)));
+    }
 }
 
 #[test]

@@ -1,0 +1,151 @@
+//! Planning the response to a move: who is rebuilt and when; and telling people, before anything is started.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use prism_aws::base_images::{self, UpdateRecord};
+use prism_aws::error::Result;
+use prism_aws::pages::{self, PageRecord};
+use prism_aws::table::Applied;
+use prism_aws::{clock, fault, journal, notices, policies, templates};
+use prism_domain::decision::{Decision, DecisionKind};
+use prism_domain::estimate;
+use prism_domain::id::{Target, TemplateName};
+use prism_domain::notice;
+use prism_domain::policy::Policy;
+use prism_domain::response::{Dependant, Response, respond};
+use prism_domain::update::Direction;
+use prism_templates::{Template, resolve};
+use serde_json::json;
+
+use crate::RespondToUpdate;
+
+/// How many writes a transaction may have.
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
+const WRITES: usize = 100;
+
+impl RespondToUpdate {
+    /// Decides for every dependant, in one go and few reads, and leaves the one notice with the first page.
+    pub(crate) async fn plan(&self, record: &UpdateRecord) -> Result<()> {
+        let update = &record.update;
+        let image = &update.id.image;
+        let now = clock::now();
+        // Builds stand on the images of this region; what others move to is watched, and nothing more.
+        let current = if image.region == self.region { base_images::tracked(&self.table, image).await? } else { None };
+        let Some(current) = current else { return self.finish(record).await };
+        let policy = policies::current(&self.table).await?;
+        let dependants = self.dependants(record).await?;
+        let response = respond(update, &current.current.image_id, dependants, &policy, now);
+        self.skip(record, &response).await?;
+        if !response.plans.is_empty() {
+            self.announce(record, &response, &policy, now).await
+        } else if !response.kept.is_empty() && record.round == 0 {
+            let writes = vec![
+                base_images::announced_and_responded(record, now)?,
+                notices::leave(&notice_of(record, &response, &policy, now))?,
+            ];
+            let _: Applied = self.table.transact(&format!("announcing update {}", update.id), writes).await?;
+            fault::point("respond-to-update.withdrawal-told");
+            tracing::info!(update_id = %update.id, templates = response.kept.len(), "told of a withdrawn image");
+            Ok(())
+        } else {
+            self.finish(record).await
+        }
+    }
+
+    /// Everybody who stands on the base image, by one query, and what of it can be built, by another.
+    async fn dependants(&self, record: &UpdateRecord) -> Result<Vec<Dependant>> {
+        let image = &record.update.id.image;
+        let listed = base_images::dependants(&self.table, &image.name, image.architecture).await?;
+        if listed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut known: BTreeMap<TemplateName, Template> = BTreeMap::new();
+        let mut disabled: BTreeMap<TemplateName, String> = BTreeMap::new();
+        for record in templates::all(&self.table).await? {
+            disabled.extend(record.disabled.map(|reason| (record.name.clone(), reason)));
+            known.insert(record.name, record.template);
+        }
+        let first = estimate::expected_duration(&[]);
+        let dependant = |listed: base_images::Dependant| Dependant {
+            hindrance: hindrance(&listed.target.template, &known, &disabled),
+            expected: listed.expected.unwrap_or(first),
+            base_image_id: listed.base_image_id,
+            target: listed.target,
+        };
+        Ok(listed.into_iter().map(dependant).collect())
+    }
+
+    /// Says in the journal who is not rebuilt, and why: under the same keys, if it is said again.
+    async fn skip(&self, record: &UpdateRecord, response: &Response) -> Result<()> {
+        let update = &record.update;
+        for skipped in response.skipped.chunks(WRITES) {
+            let mut writes = Vec::with_capacity(skipped.len());
+            for (target, reason) in skipped {
+                let decision = Decision {
+                    kind: DecisionKind::Skip,
+                    subject: format!("{target}:{}", update.id),
+                    reasons: vec![reason.clone()],
+                    inputs: json!({ "update": update.id, "level": update.security_level, "round": record.round }),
+                    at: record.since(),
+                };
+                writes.push(journal::write(&target.template, &decision)?);
+            }
+            let _: Applied = self.table.transact("writing the journal", writes).await?;
+            fault::point("respond-to-update.skipped");
+        }
+        Ok(())
+    }
+
+    /// Writes the plan, and then in one transaction the notice and the first page: people hear of it before anything
+    /// is started. If somebody else was faster, it is their plan that counts.
+    async fn announce(
+        &self,
+        record: &UpdateRecord,
+        response: &Response,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<()> {
+        let targets: Vec<Target> = response.plans.iter().map(|(target, _)| target.clone()).collect();
+        let plan = pages::write_plan(&self.table, record, &targets, self.page_size(), now).await?;
+        fault::point("respond-to-update.planned");
+        let mut writes = vec![pages::insert(&PageRecord::first(record, plan, now))?];
+        // One that an earlier version told of is not told of again.
+        if record.announced_at.is_none() {
+            writes.push(base_images::announced(record, now)?);
+            writes.push(notices::leave(&notice_of(record, response, policy, now))?);
+        }
+        let _: Applied = self.table.transact(&format!("announcing update {}", record.update.id), writes).await?;
+        fault::point("respond-to-update.announced");
+        tracing::info!(
+            update_id = %record.update.id, round = record.round, level = %record.update.security_level,
+            builds = targets.len(), skipped = response.skipped.len(), "planned"
+        );
+        Ok(())
+    }
+}
+
+fn notice_of(record: &UpdateRecord, response: &Response, policy: &Policy, now: Timestamp) -> notice::Notice {
+    let update = &record.update;
+    match update.direction {
+        Direction::Back => {
+            notice::update_withdrawn(update, record.round, &response.kept, &response.plans, &policy.zone, now)
+        }
+        Direction::Forward => notice::update_available(update, record.round, &response.plans, &policy.zone, now),
+    }
+}
+
+/// Why a template is not rebuilt, if so.
+fn hindrance(
+    name: &TemplateName,
+    known: &BTreeMap<TemplateName, Template>,
+    disabled: &BTreeMap<TemplateName, String>,
+) -> Option<String> {
+    if !known.contains_key(name) {
+        return Some("the template is gone".to_owned());
+    }
+    match disabled.get(name) {
+        Some(reason) => Some(format!("the template is disabled: {reason}")),
+        None => resolve(name, known).err().map(|problems| problems.to_string()),
+    }
+}

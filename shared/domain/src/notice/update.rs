@@ -1,0 +1,235 @@
+//! Notices of a base image that moved: one for each move, however many templates stand on the image.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use termtree::Tree;
+
+use super::{Notice, NoticeKind, branch, budget, count, subject, when};
+use crate::advisory::CveId;
+use crate::assessment::FixedCve;
+use crate::id::Target;
+use crate::problem::printable;
+use crate::slot::Slot;
+use crate::update::{BaseImageUpdate, UpdateType};
+use crate::zone::Zone;
+
+/// Up to so many templates have a line each; more are told by the time at which they are rebuilt.
+const LINES: usize = 20;
+
+/// How many vulnerabilities are named.
+const CVES: usize = 20;
+
+/// Of how many of them it is told what makes them bad.
+const WORST: usize = 3;
+
+/// How many reasons, and releases that were passed over, are told.
+const FEW: usize = 5;
+
+/// The longest text, in bytes. SNS takes messages of 256 KiB, and hands them to a queue in an envelope of the same size.
+/// Source: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
+const LONGEST: usize = 240_000;
+
+/// Where a line of names is broken, in characters.
+const WIDTH: usize = 100;
+
+/// A base image moved: what it is about, and when each template on it will be rebuilt. `round` counts how often the
+/// move has been judged anew since it was first told of.
+#[must_use]
+pub fn update_available(
+    update: &BaseImageUpdate,
+    round: u32,
+    plans: &[(Target, Slot)],
+    zone: &Zone,
+    now: Timestamp,
+) -> Notice {
+    let level = update.security_level.as_str().to_uppercase();
+    let what = if update.update_type == UpdateType::Security { "Security update" } else { "Base image update" };
+    let (kind, title, id) = match round {
+        0 => (NoticeKind::UpdateAvailable, format!("{what} available"), format!("update-available:{}", update.id)),
+        _ => (
+            NoticeKind::UpdateReassessed,
+            format!("{what} reassessed"),
+            format!("update-reassessed:{}:{round}", update.id),
+        ),
+    };
+    let mut facts = vec![
+        format!("Security level: {level} (confidence: {})", update.confidence),
+        format!("New image: {} {}", update.image_id, printable(&update.image_name, 128)),
+        format!("Replaces: {} {}", update.previous_image_id, printable(&update.previous_image_name, 128)),
+    ];
+    if !update.between.is_empty() {
+        facts.push(format!("Passed over: {}", cut(update.between.iter().map(|name| printable(name, 128)), FEW)));
+    }
+    facts.extend(update.reasons.iter().take(FEW).map(|reason| format!("Why: {}", printable(reason, 200))));
+    facts.extend(update.fixes.iter().take(WORST).map(|fix| format!("Worst: {}", worst(fix))));
+    if !update.cves.is_empty() {
+        let names = update.cves.iter().map(CveId::as_str).map(str::to_owned);
+        facts.push(format!("Fixes: {}", cut(names, CVES)));
+    }
+    facts.extend(changelog(update));
+    let mut tree = about(update, facts);
+    let named = planned(&mut tree, plans, zone, now);
+    let sooner = plans.first().map(|(target, _)| {
+        format!("\nTo rebuild one sooner: prism templates auto-ami build {} --urgent\n", target.template)
+    });
+    let rebuilds = count(plans.len(), "template");
+    Notice {
+        id,
+        kind,
+        subject: subject(&format!("{title}: {} ({level}), {rebuilds} to rebuild", update.id.image.name)),
+        body: body(&title, &tree, &named, &sooner.unwrap_or_default()),
+        created_at: now,
+    }
+}
+
+/// A base image went back to an older one. `kept`: the templates whose published image stands on the withdrawn one and
+/// is not rebuilt; `plans`: those that are rebuilt on the older one.
+#[must_use]
+pub fn update_withdrawn(
+    update: &BaseImageUpdate,
+    round: u32,
+    kept: &[Target],
+    plans: &[(Target, Slot)],
+    zone: &Zone,
+    now: Timestamp,
+) -> Notice {
+    let name = &update.id.image.name;
+    let mut facts = vec![
+        format!("Withdrawn: {} {}", update.previous_image_id, printable(&update.previous_image_name, 128)),
+        format!("It went back to: {} {}", update.image_id, printable(&update.image_name, 128)),
+        "Launches still get the images that were built on the withdrawn one".to_owned(),
+    ];
+    facts.extend(changelog(update));
+    let mut tree = about(update, facts);
+    let mut named = Vec::new();
+    if !kept.is_empty() {
+        let line = format!("On the withdrawn image, and not rebuilt: {}", kept.len());
+        if kept.len() <= LINES {
+            tree.push(branch(line, kept.iter().map(ToString::to_string)));
+        } else {
+            named.push((line.clone(), kept.iter().map(|target| target.template.as_str()).collect()));
+            tree.push(branch(line, []));
+        }
+    }
+    if !plans.is_empty() {
+        named.extend(planned(&mut tree, plans, zone, now));
+    }
+    let mut next = Vec::new();
+    if let Some(target) = kept.first().or(plans.first().map(|(target, _)| target)) {
+        next.push(format!("Rebuild one on the older image now: prism templates auto-ami build {}", target.template));
+    }
+    if !kept.is_empty() {
+        next.push(format!("Or leave them: they are rebuilt as usual when {name} moves on again"));
+        next.push("To have it done by itself: rebuild_on_rollback: true in the policy".to_owned());
+    }
+    let title = "Base image withdrawn";
+    let id = match round {
+        0 => format!("update-withdrawn:{}", update.id),
+        _ => format!("update-withdrawn:{}:{round}", update.id),
+    };
+    let standing = count(kept.len() + plans.len(), "template");
+    Notice {
+        id,
+        kind: NoticeKind::UpdateWithdrawn,
+        subject: subject(&format!("{title}: {name} went back to an older one, {standing} built on it")),
+        body: body(title, &tree, &named, &format!("\n{}", branch("What to do next", next))),
+        created_at: now,
+    }
+}
+
+fn about(update: &BaseImageUpdate, facts: Vec<String>) -> Tree<String> {
+    let image = &update.id.image;
+    branch(format!("Base image: {} ({}, {})", image.name, image.architecture, image.region), facts)
+}
+
+fn changelog(update: &BaseImageUpdate) -> Option<String> {
+    update.changelog_url.as_ref().map(|url| format!("Changelog: {}", printable(url, 200)))
+}
+
+/// What makes a vulnerability as bad as it is.
+fn worst(fix: &FixedCve) -> String {
+    let mut told = format!("{} ({})", fix.cve, fix.level);
+    if let Some(package) = &fix.package {
+        let _ = write!(told, " in {}", printable(&package.name, 80));
+    }
+    if let Some(since) = fix.exploited_since {
+        let _ = write!(told, ", exploited since {since}");
+    }
+    if let Some(likelihood) = fix.likelihood {
+        let _ = write!(told, ", {likelihood} likely to be exploited within 30 days");
+    }
+    told
+}
+
+/// So many of them, and how many more there are.
+fn cut(names: impl ExactSizeIterator<Item = String>, most: usize) -> String {
+    let more = names.len().saturating_sub(most);
+    let first = names.take(most).collect::<Vec<_>>().join(", ");
+    if more == 0 { first } else { format!("{first} and {more} more") }
+}
+
+/// Names, under what is said of them all.
+type Named<'a> = (String, Vec<&'a str>);
+
+/// Tells when templates are rebuilt: a few in the tree, with a line each; many by their time, to be named below it.
+fn planned<'a>(tree: &mut Tree<String>, plans: &'a [(Target, Slot)], zone: &Zone, now: Timestamp) -> Vec<Named<'a>> {
+    let time = |slot: &Slot| format!("{}, from {}", when(slot.at, now, zone), budget(slot.source));
+    let line = format!("Rebuilds planned: {}", plans.len());
+    if plans.len() <= LINES {
+        tree.push(branch(line, plans.iter().map(|(target, slot)| format!("{target}: {}", time(slot)))));
+        return Vec::new();
+    }
+    let mut times: BTreeMap<(Timestamp, &str), Named<'a>> = BTreeMap::new();
+    for (target, slot) in plans {
+        let at = times.entry((slot.at.max(now), budget(slot.source)));
+        at.or_insert_with(|| (time(slot), Vec::new())).1.push(target.template.as_str());
+    }
+    let mut lines: Vec<String> =
+        times.values().take(LINES).map(|(time, names)| format!("{time}: {}", count(names.len(), "template"))).collect();
+    if times.len() > LINES {
+        lines.push(format!("and at {} later", count(times.len() - LINES, "time")));
+    }
+    tree.push(branch(line, lines));
+    times.into_values().collect()
+}
+
+/// The text: no longer than what can be sent, and saying how many names were left away.
+fn body(title: &str, tree: &Tree<String>, named: &[Named<'_>], end: &str) -> String {
+    let mut text = format!("{title}\n\n{tree}");
+    let room = LONGEST.saturating_sub(end.len());
+    let mut left: usize = named.iter().map(|(_, names)| names.len()).sum();
+    for (line, names) in named {
+        let mut block = format!("\n{line}:\n   ");
+        let mut width = 3;
+        let mut fits = 0;
+        for (place, name) in names.iter().enumerate() {
+            let comma = if place + 1 < names.len() { "," } else { "" };
+            if text.len() + block.len() + name.len() + 100 > room {
+                break;
+            }
+            if width + name.len() + 2 > WIDTH {
+                block.push_str("\n   ");
+                width = 3;
+            }
+            let _ = write!(block, " {name}{comma}");
+            width += name.len() + 2;
+            fits += 1;
+        }
+        if fits == 0 {
+            break;
+        }
+        left -= fits;
+        text.push_str(&block);
+        text.push('\n');
+        if fits < names.len() {
+            break;
+        }
+    }
+    if left > 0 {
+        let _ = writeln!(text, "    and {left} more");
+    }
+    text.push_str(end);
+    text
+}

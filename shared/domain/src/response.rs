@@ -1,0 +1,205 @@
+//! What a move of a base image means for the templates that stand on it: who is rebuilt and when, and who is not and
+//! why.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::id::{AmiId, Target};
+use crate::policy::Policy;
+use crate::request::{RequestInput, compile_request};
+use crate::slot::{Demand, Slot, slot};
+use crate::update::{BaseImageUpdate, Direction};
+
+/// A template whose published image stands on the base image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependant {
+    /// The template and architecture.
+    pub target: Target,
+    /// The image that its published image stands on, where that is known.
+    pub base_image_id: Option<AmiId>,
+    /// How long its next build is expected to run.
+    pub expected: SignedDuration,
+    /// Why it cannot be built, or is not to be, if so.
+    pub hindrance: Option<String>,
+}
+
+/// The response to a move: every dependant is either planned or skipped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Response {
+    /// Who is rebuilt, and when that is planned.
+    pub plans: Vec<(Target, Slot)>,
+    /// Who is not, and why.
+    pub skipped: Vec<(Target, String)>,
+    /// Those of them whose image stands on one that was withdrawn.
+    pub kept: Vec<Target>,
+}
+
+/// The response to a move. `current`: what the base image is by now, on which whatever is built will stand.
+#[must_use]
+pub fn respond(
+    update: &BaseImageUpdate,
+    current: &AmiId,
+    dependants: impl IntoIterator<Item = Dependant>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Response {
+    let back = update.direction == Direction::Back;
+    let mut response = Response::default();
+    for dependant in dependants {
+        let Dependant { target, base_image_id, expected, hindrance } = dependant;
+        let withdrawn = back && base_image_id.as_ref().is_none_or(|stands_on| *stands_on == update.previous_image_id);
+        let reason = if base_image_id.as_ref() == Some(current) {
+            Some(format!("its image stands on {current} already"))
+        } else if back && !withdrawn {
+            Some(format!("its image does not stand on {}, which was withdrawn", update.previous_image_id))
+        } else if back && !policy.rebuild_on_rollback {
+            Some(not_rebuilt(update))
+        } else {
+            hindrance
+        };
+        if let Some(reason) = reason {
+            if withdrawn && base_image_id.as_ref() != Some(current) {
+                response.kept.push(target.clone());
+            }
+            response.skipped.push((target, reason));
+        } else {
+            let slot = planned(&target, update, expected, policy, now);
+            response.plans.push((target, slot));
+        }
+    }
+    response
+}
+
+/// Why a template on a withdrawn image is not rebuilt.
+#[must_use]
+pub fn not_rebuilt(update: &BaseImageUpdate) -> String {
+    format!(
+        "its base image went back from {} to the older {}: it is not rebuilt on that, since rebuild_on_rollback is \
+         false in the policy",
+        update.previous_image_id, update.image_id
+    )
+}
+
+/// When the rebuild of a target is planned, by the same rules by which it will be queued.
+fn planned(
+    target: &Target,
+    update: &BaseImageUpdate,
+    expected: SignedDuration,
+    policy: &Policy,
+    now: Timestamp,
+) -> Slot {
+    let input = RequestInput::for_updates(target, vec![update.id.clone()]);
+    let request = compile_request(&input, target, std::slice::from_ref(update), policy, now);
+    slot(&Demand::of(&request, expected), policy, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::level::SecurityLevel;
+
+    const NOW: &str = "2026-11-23T17:00:00Z";
+
+    fn ami(number: u8) -> AmiId {
+        format!("ami-000000{number:02}").parse().unwrap()
+    }
+
+    /// From the first image to the second, or back from the second to the first.
+    fn update(direction: Direction) -> BaseImageUpdate {
+        let (from, to) = if direction == Direction::Back { (2, 1) } else { (1, 2) };
+        let json = serde_json::json!({
+            "id": "ubuntu-22.04/x86_64/us-east-1/1", "image_id": ami(to), "image_name": "next",
+            "previous_image_id": ami(from), "previous_image_name": "previous", "direction": direction,
+            "update_type": "security", "security_level": SecurityLevel::High, "confidence": "unknown", "cves": [],
+            "reasons": [], "updated_at": NOW, "changelog_url": null
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn dependant(name: &str, stands_on: Option<u8>) -> Dependant {
+        let target =
+            Target { template: name.parse().unwrap(), architecture: crate::architecture::Architecture::X86_64 };
+        Dependant {
+            target,
+            base_image_id: stands_on.map(ami),
+            expected: SignedDuration::from_mins(45),
+            hindrance: None,
+        }
+    }
+
+    fn respond_to(direction: Direction, current: u8, dependants: Vec<Dependant>, policy: &Policy) -> Response {
+        respond(&update(direction), &ami(current), dependants, policy, NOW.parse().unwrap())
+    }
+
+    #[test]
+    fn who_stands_on_what_it_moved_from_is_rebuilt_by_the_rule_by_which_it_is_queued() {
+        let response = respond_to(Direction::Forward, 2, vec![dependant("python-ml", Some(1))], &Policy::default());
+        let [(target, slot)] = response.plans.as_slice() else { panic!("{response:?}") };
+        assert_eq!(target.template.as_str(), "python-ml");
+        assert_eq!(slot.reason, "waits for the off-peak window, which opens 02:00 UTC (in 9 hours)");
+    }
+
+    #[test]
+    fn who_stands_on_what_it_is_by_now_is_not_built_again() {
+        let response = respond_to(Direction::Forward, 2, vec![dependant("python-ml", Some(2))], &Policy::default());
+        assert_eq!(response.skipped[0].1, "its image stands on ami-00000002 already");
+        assert!(response.plans.is_empty() && response.kept.is_empty());
+    }
+
+    #[test]
+    fn who_cannot_be_built_is_passed_over_and_holds_up_nobody() {
+        let broken = Dependant { hindrance: Some("the template is gone".into()), ..dependant("gone", Some(1)) };
+        let dependants = vec![broken, dependant("python-ml", Some(1))];
+        let response = respond_to(Direction::Forward, 2, dependants, &Policy::default());
+        assert_eq!(response.skipped[0].1, "the template is gone");
+        assert_eq!(response.plans.len(), 1);
+    }
+
+    #[test]
+    fn who_stands_on_a_withdrawn_image_is_rebuilt_only_where_the_policy_says_so() {
+        let disabled = || Dependant { hindrance: Some("it is disabled".into()), ..dependant("disabled", Some(2)) };
+        let all = || vec![dependant("on-older", Some(1)), dependant("on-withdrawn", Some(2)), disabled()];
+        let names = |targets: &[Target]| targets.iter().map(|target| target.template.to_string()).collect::<Vec<_>>();
+        let left = respond_to(Direction::Back, 1, all(), &Policy::default());
+        assert!(left.plans.is_empty());
+        assert_eq!(names(&left.kept), ["on-withdrawn", "disabled"]);
+        insta::assert_snapshot!(left.skipped[1].1, @"its base image went back from ami-00000002 to the older ami-00000001: it is not rebuilt on that, since rebuild_on_rollback is false in the policy");
+        let policy = Policy { rebuild_on_rollback: true, ..Policy::default() };
+        let rebuilt = respond_to(Direction::Back, 1, all(), &policy);
+        assert_eq!(rebuilt.plans[0].0.template.as_str(), "on-withdrawn");
+        assert_eq!(names(&rebuilt.kept), ["disabled"]);
+    }
+
+    #[test]
+    fn a_withdrawal_that_is_over_by_now_concerns_nobody() {
+        let response = respond_to(Direction::Back, 2, vec![dependant("python-ml", Some(2))], &Policy::default());
+        assert!(response.plans.is_empty() && response.kept.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn every_dependant_is_either_planned_or_skipped_with_a_reason(
+            stands_on in prop::collection::vec((prop::option::of(1..4_u8), any::<bool>()), 0..30),
+            back: bool, rebuild: bool, current in 1..4_u8,
+        ) {
+            let direction = if back { Direction::Back } else { Direction::Forward };
+            let policy = Policy { rebuild_on_rollback: rebuild, ..Policy::default() };
+            let dependants: Vec<Dependant> = stands_on.iter().enumerate().map(|(number, (image, hindered))| Dependant {
+                hindrance: hindered.then(|| "why".to_owned()),
+                ..dependant(&format!("template-{number}"), *image)
+            }).collect();
+            let response = respond_to(direction, current, dependants.clone(), &policy);
+            let mut named: Vec<&Target> = response.plans.iter().map(|(target, _)| target).collect();
+            named.extend(response.skipped.iter().map(|(target, _)| target));
+            named.sort();
+            let mut all: Vec<&Target> = dependants.iter().map(|dependant| &dependant.target).collect();
+            all.sort();
+            prop_assert_eq!(named, all);
+            prop_assert!(response.skipped.iter().all(|(_, reason)| !reason.is_empty()));
+            prop_assert!(response.kept.iter().all(|kept| response.skipped.iter().any(|(skipped, _)| skipped == kept)));
+            prop_assert!(response.kept.is_empty() || back);
+            prop_assert!(response.plans.is_empty() || !back || rebuild);
+        }
+    }
+}
