@@ -36,6 +36,8 @@ pub enum Condition {
         at: Timestamp,
         /// Why then.
         reason: String,
+        /// Whether the image that it stands on meanwhile is one that its vendor has taken back.
+        withdrawn: bool,
     },
     /// A build runs.
     Building {
@@ -131,6 +133,10 @@ fn held_condition(held: &Held, known: &Known) -> Condition {
                 level: build.and_then(|build| build.request.level),
                 at,
                 reason: printable(reason, 300),
+                withdrawn: known.channel.as_ref().is_some_and(|channel| {
+                    let lacks = pending(&channel.base_image_id, &known.base);
+                    lacks.withdrawn.is_some() && lacks.updates.is_empty()
+                }),
             }
         }
         Stage::Building => Condition::Building {
@@ -146,9 +152,9 @@ impl Condition {
     pub fn sign(&self) -> (Style, char) {
         match self {
             Self::Compiled { .. } => (GOOD, '✓'),
-            Self::Queued { level: Some(SecurityLevel::Critical | SecurityLevel::High), .. } | Self::Behind { .. } => {
-                (WARN, '⚠')
-            }
+            Self::Queued { level: Some(SecurityLevel::Critical | SecurityLevel::High), .. }
+            | Self::Queued { withdrawn: true, .. }
+            | Self::Behind { .. } => (WARN, '⚠'),
             Self::Queued { .. } => (BUSY, '⏳'),
             Self::Building { .. } => (BUSY, '▶'),
             Self::Failed { .. } => (BAD, '✗'),
@@ -160,6 +166,9 @@ impl Condition {
     pub fn words(&self, look: &Look) -> String {
         match self {
             Self::Compiled { .. } => "compiled".to_owned(),
+            Self::Queued { withdrawn: true, .. } | Self::Behind { withdrawn: true, .. } => {
+                "stands on a withdrawn image".to_owned()
+            }
             Self::Queued { level: Some(level), trigger: Some(BuildTrigger::Security), at, .. } => {
                 let when = if look.is_now(*at) { String::new() } else { format!(", {}", look.day(*at)) };
                 format!("pending security update ({level}){when}")
@@ -167,7 +176,6 @@ impl Condition {
             Self::Queued { at, .. } if look.is_now(*at) => "queued".to_owned(),
             Self::Queued { at, .. } => format!("queued for {}", look.day(*at)),
             Self::Building { step, .. } => step.clone(),
-            Self::Behind { withdrawn: true, .. } => "stands on a withdrawn image".to_owned(),
             Self::Behind { level: Some(level), security: true, .. } => format!("pending security update ({level})"),
             Self::Behind { .. } => "base image moved".to_owned(),
             Self::Failed { .. } => "last build failed".to_owned(),
@@ -185,7 +193,11 @@ impl Condition {
     fn told(&self, look: &Look) -> (String, String) {
         match self {
             Self::Compiled { since } => ("Compiled".to_owned(), format!(" (last: {})", look.ago(*since))),
-            Self::Queued { level: Some(level), trigger: Some(BuildTrigger::Security), at, reason, build } => {
+            Self::Queued { withdrawn: true, at, reason, build, .. } => {
+                let when = if look.is_now(*at) { String::new() } else { format!(" for {}", look.when(*at)) };
+                ("Stands on a withdrawn image".to_owned(), format!(", queued{when}: {build} {reason}"))
+            }
+            Self::Queued { level: Some(level), trigger: Some(BuildTrigger::Security), at, reason, build, .. } => {
                 let when = if look.is_now(*at) { String::new() } else { format!(", queued for {}", look.when(*at)) };
                 (format!("Pending security update ({level})"), format!("{when}: {build} {reason}"))
             }

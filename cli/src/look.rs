@@ -46,7 +46,8 @@ impl Look {
     pub fn done(&self, at: Timestamp) -> String {
         let yesterday = self.zone.date(self.now).saturating_sub(1.day());
         let long = at.duration_until(self.now) >= SignedDuration::from_hours(12);
-        if long && self.zone.date(at) == yesterday { "yesterday".to_owned() } else { self.ago(at) }
+        let told = if long && self.zone.date(at) == yesterday { "yesterday".to_owned() } else { self.ago(at) };
+        if told == "now" { "just now".to_owned() } else { told }
     }
 
     /// `30 minutes`: for how long something has been, or is still to come.
@@ -210,6 +211,7 @@ pub mod tests {
     fn what_is_done_was_some_time_ago_or_yesterday() {
         let told = |at: &str| look().done(at.parse().unwrap());
         assert_eq!(told("2026-11-23T14:00:00Z"), "3 hours ago");
+        assert_eq!(told("2026-11-23T16:59:50Z"), "just now");
         assert_eq!(told("2026-11-22T23:00:00Z"), "yesterday");
         assert_eq!(told("2026-11-22T01:00:00Z"), "yesterday");
         assert_eq!(told("2026-11-20T01:00:00Z"), "4 days ago");

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use prism_aws::base_images::{self, UpdateRecord};
 use prism_aws::requests::{self, RequestRecord};
 use prism_domain::id::{Target, TrackedImageId, UpdateId};
-use prism_domain::update::BaseImageUpdate;
+use prism_domain::update::{BaseImageUpdate, Direction};
 
 use super::On;
 use super::base_images::{Meant, meant};
@@ -27,8 +27,11 @@ async fn read(stack: &Stack, args: &Args) -> anyhow::Result<Explained> {
     let Some(record) = records.first() else { return Err(anyhow!("{} has not moved", meant.name)) };
     let image = record.update.id.image.clone();
     let others = records.iter().skip(1).map(|other| other.update.id.clone()).collect();
-    let templates = if image.region == stack.region { Some(templates(stack, &record.update).await?) } else { None };
-    Ok(explained(record.clone(), meant.title, others, templates, usize::from(args.limit)))
+    let since = since(stack, &record.update).await?;
+    let templates =
+        if image.region == stack.region { Some(templates(stack, &record.update, &since).await?) } else { None };
+    let taken_back_by = taken_back_by(&record.update, &since);
+    Ok(explained(record.clone(), meant.title, others, taken_back_by, templates, usize::from(args.limit)))
 }
 
 /// The move that is meant, and behind it those of other architectures that may be meant too.
@@ -71,13 +74,38 @@ async fn newest(stack: &Stack, args: &Args) -> anyhow::Result<(Meant, Vec<Update
         (other.update.updated_at, &one.update.id).cmp(&(one.update.updated_at, &other.update.id))
     });
     if records.is_empty() {
-        return Err(anyhow!("{} has not moved in {} since it was first seen", meant.name, stack.region));
+        return Err(anyhow!("{} has not moved in {} yet, as far as has been seen", meant.name, stack.region));
     }
     Ok((meant, records))
 }
 
+/// The moves from this one on, newest first.
+async fn since(stack: &Stack, update: &BaseImageUpdate) -> anyhow::Result<Vec<BaseImageUpdate>> {
+    let image = &update.id.image;
+    let tracked = base_images::tracked(&stack.table, image).await?;
+    let newest = tracked.map_or(update.id.sequence, |tracked| tracked.sequence);
+    let count = newest.saturating_sub(update.id.sequence).saturating_add(1);
+    let records =
+        base_images::newest_updates(&stack.table, image, usize::try_from(count).unwrap_or(usize::MAX)).await?;
+    Ok(records.into_iter().map(|record| record.update).collect())
+}
+
+/// The move by which the vendor took back what this one brought.
+fn taken_back_by(update: &BaseImageUpdate, since: &[BaseImageUpdate]) -> Option<UpdateId> {
+    let back = since.iter().rev().find(|later| {
+        later.id.sequence > update.id.sequence
+            && later.direction == Direction::Back
+            && later.previous_image_id == update.image_id
+    });
+    back.map(|back| back.id.clone())
+}
+
 /// How each template stands to a move that stands on that base image.
-async fn templates(stack: &Stack, update: &BaseImageUpdate) -> anyhow::Result<Vec<TemplateRow>> {
+async fn templates(
+    stack: &Stack,
+    update: &BaseImageUpdate,
+    since: &[BaseImageUpdate],
+) -> anyhow::Result<Vec<TemplateRow>> {
     let image = &update.id.image;
     let dependants = base_images::dependants(&stack.table, &image.name, image.architecture).await?;
     let targets: Vec<Target> = dependants.into_iter().map(|dependant| dependant.target).collect();
@@ -86,16 +114,11 @@ async fn templates(stack: &Stack, update: &BaseImageUpdate) -> anyhow::Result<Ve
         return Ok(Vec::new());
     }
     let all = standing::some(stack, &names).await?;
-    let newest =
-        base_images::tracked(&stack.table, image).await?.map_or(update.id.sequence, |tracked| tracked.sequence);
-    let since = newest.saturating_sub(update.id.sequence).saturating_add(1);
-    let since = base_images::newest_updates(&stack.table, image, usize::try_from(since).unwrap_or(usize::MAX)).await?;
-    let since: Vec<BaseImageUpdate> = since.into_iter().map(|record| record.update).collect();
     let answers = each(targets, |target| {
         let (table, id) = (stack.table.clone(), requests::of_update(&update.id, &target));
         async move { Ok((target, requests::find(&table, &id?).await?)) }
     });
-    Ok(rows(update, &since, &all, &answers.await?))
+    Ok(rows(update, since, &all, &answers.await?))
 }
 
 /// `since`: the moves from this one on.
@@ -126,4 +149,18 @@ pub fn rows(
         })
     };
     answers.iter().filter_map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{back, update};
+
+    #[test]
+    fn what_was_taken_back_later_is_known() {
+        let since = [update(3, 1, 3), back(2, 2, 1), update(1, 1, 2)];
+        assert_eq!(taken_back_by(&since[2], &since), Some(since[1].id.clone()));
+        assert_eq!(taken_back_by(&since[1], &since), None);
+        assert_eq!(taken_back_by(&since[0], &since), None);
+    }
 }

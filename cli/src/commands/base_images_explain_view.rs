@@ -25,6 +25,8 @@ pub struct Explained {
     record: UpdateRecord,
     /// The newest moves of its other architectures, where none was named.
     others: Vec<UpdateId>,
+    /// The later move by which its vendor took it back, if it did.
+    taken_back_by: Option<UpdateId>,
     /// How the templates stand that stand on it; nothing of another region than the stack's, where none does.
     templates: Option<Vec<TemplateRow>>,
     /// How many vulnerabilities are told.
@@ -61,11 +63,12 @@ pub fn explained(
     mut record: UpdateRecord,
     title: String,
     others: Vec<UpdateId>,
+    taken_back_by: Option<UpdateId>,
     templates: Option<Vec<TemplateRow>>,
     limit: usize,
 ) -> Explained {
     record.update.fixes.sort_by_key(|fix| std::cmp::Reverse(fix.level));
-    Explained { title, record, others, templates, limit }
+    Explained { title, record, others, taken_back_by, templates, limit }
 }
 
 /// `1 vulnerability`, `3 vulnerabilities`.
@@ -105,6 +108,9 @@ impl Answer for Explained {
                 ),
             ],
         );
+        if let Some(back) = &self.taken_back_by {
+            tree.push(paint(WARN, format!("Its vendor took it back: prism base-images explain {back}")));
+        }
         if !update.between.is_empty() {
             let names = update.between.iter().map(|name| printable(name, 128));
             tree.push(format!("Releases between, never seen: {}", some(names, 10)));
@@ -288,13 +294,13 @@ mod tests {
     fn a_move_is_explained_vulnerability_by_vulnerability_and_template_by_template() {
         let update = critical();
         let templates = templates(&update);
-        let told = explained(record(update), "Ubuntu 22.04 LTS".into(), Vec::new(), Some(templates), 3);
+        let told = explained(record(update), "Ubuntu 22.04 LTS".into(), Vec::new(), None, Some(templates), 3);
         insta::assert_snapshot!(plain(&told.text(&look())));
         insta::assert_json_snapshot!(told);
     }
 
     #[test]
-    fn a_move_of_which_nothing_is_known_says_that_its_level_is_a_precaution() {
+    fn a_move_of_which_nothing_is_known_says_so_and_one_that_was_taken_back_too() {
         let other = UpdateId {
             image: prism_domain::id::TrackedImageId {
                 architecture: prism_domain::architecture::Architecture::Arm64,
@@ -302,7 +308,14 @@ mod tests {
             },
             sequence: 1,
         };
-        let told = explained(record(update(1, 1, 2)), "Ubuntu 22.04 LTS".into(), vec![other], Some(Vec::new()), 20);
+        let told = explained(
+            record(update(1, 1, 2)),
+            "Ubuntu 22.04 LTS".into(),
+            vec![other],
+            Some(update(2, 2, 1).id),
+            Some(Vec::new()),
+            20,
+        );
         insta::assert_snapshot!(plain(&told.text(&look())));
     }
 
@@ -310,7 +323,7 @@ mod tests {
     fn a_move_back_says_so_and_one_elsewhere_has_no_templates() {
         let mut update = back(2, 2, 1);
         update.id.image.region = "eu-west-1".parse().unwrap();
-        let told = explained(record(update), "Ubuntu 22.04 LTS".into(), Vec::new(), None, 20);
+        let told = explained(record(update), "Ubuntu 22.04 LTS".into(), Vec::new(), None, None, 20);
         insta::assert_snapshot!(plain(&told.text(&look())));
     }
 

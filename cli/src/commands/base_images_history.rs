@@ -130,7 +130,10 @@ impl Answer for History {
         let mut lines = vec![format!("{} ({}, {})", paint(BOLD, &self.name), printable(&self.title, 100), self.region)];
         lines.extend(self.now.iter().map(|now| now.line(look)));
         if self.moves.is_empty() {
-            lines.push("It has not moved since it was first seen.".to_owned());
+            let seen = self.now.iter().any(|now| now.ami.is_some());
+            let told =
+                if seen { "It has not moved since it was first seen." } else { "It has not been seen there yet." };
+            lines.push(told.to_owned());
             return lines.join("\n");
         }
         lines.push(format!("Moved, newest first, times in {}:", look.zone.name()));
@@ -214,5 +217,12 @@ mod tests {
         let known = vec![(id.clone(), Some(tracked), Vec::new())];
         let told = history(id.name, "Debian 12".into(), other::region(), known, 20);
         insta::assert_snapshot!(plain(&told.text(&look())));
+    }
+
+    #[test]
+    fn what_was_never_seen_says_so() {
+        let id = other::tracked("debian-12", "ami-00000002").id;
+        let told = history(id.name.clone(), "Debian 12".into(), other::region(), vec![(id, None, Vec::new())], 20);
+        assert!(told.text(&look()).ends_with("Now (x86_64): not seen yet\nIt has not been seen there yet."));
     }
 }

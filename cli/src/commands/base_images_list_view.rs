@@ -67,7 +67,7 @@ impl Answer for List {
         let rows = shown.into_iter().map(|row| row.cells(several, look)).collect();
         let mut lines = vec![look.table(&head, rows, head.len() - 1), String::new()];
         if !folded.is_empty() {
-            let them = count(folded.len(), "more image");
+            let them = count(folded.len(), "more base image");
             lines.push(paint(DIM, format!("{them}, never seen and with nobody on them: prism base-images list --all")));
         }
         lines.extend(self.regions.iter().map(|row| row.line(look)));

@@ -59,6 +59,13 @@ impl Outcome {
         Self::Failed { target, failure: printable(&format!("{error:#}"), 600) }
     }
 
+    /// Whether its build is still to start, later than now.
+    fn waits(&self, look: &Look) -> bool {
+        let Self::Asked(request) = self else { return false };
+        let starts_at = request.planned.as_ref().and_then(|planned| planned.starts_at);
+        request.ending.is_none() && starts_at.is_some_and(|at| !look.is_now(at))
+    }
+
     /// Whether it went through, and, if it was waited for, has its image.
     pub fn went_well(&self) -> bool {
         match self {
@@ -142,11 +149,12 @@ fn outcomes(outcomes: &[Outcome], look: &Look) -> String {
     }
     let failed = outcomes.len() - asked;
     let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-    lines.push(format!(
-        "{} asked for{failed}. {}",
-        count(asked, "build"),
-        paint(DIM, "To follow them: prism builds list")
-    ));
+    let ended = outcomes.iter().all(|outcome| !matches!(outcome, Outcome::Asked(request) if request.ending.is_none()));
+    let follow = if ended { String::new() } else { format!(" {}", paint(DIM, "To follow them: prism builds list")) };
+    lines.push(format!("{} asked for{failed}.{follow}", count(asked, "build")));
+    if outcomes.iter().any(|outcome| outcome.waits(look)) {
+        lines.push(paint(DIM, "To start at once what waits, on emergency money: the same with --urgent"));
+    }
     lines.join("\n")
 }
 

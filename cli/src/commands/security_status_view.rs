@@ -303,7 +303,7 @@ impl WithdrawnRow {
             image.name,
             image.architecture,
             self.withdrawn,
-            look.ago(self.since),
+            look.done(self.since),
             self.image
         );
         let names = self.affected.iter().map(|affected| affected.template.to_string());

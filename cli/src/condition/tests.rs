@@ -263,7 +263,8 @@ pub fn everything() -> Everything {
     let [done, failed, waiting] = <[Build; 3]>::try_from(builds()).unwrap();
     let building = Held { stage: Stage::Building, ..held(&done) };
     let running = Build { outcome: None, published_at: None, ending: None, ..done.clone() };
-    let moved = Known { channel: Some(channel("genomics", "ami-00000001")), base: base_of(update()), ..Known::default() };
+    let moved =
+        Known { channel: Some(channel("genomics", "ami-00000001")), base: base_of(update()), ..Known::default() };
     let compiled = Known { channel: Some(channel("basics", "ami-00000002")), ..Known::default() };
     let queued = Known {
         held: Some(held(&waiting)),
@@ -341,6 +342,9 @@ fn an_image_that_stands_on_what_its_vendor_took_back_says_so() {
         "⚠ Stands on a withdrawn image: ubuntu-22.04 went back to an older one 1 day 2 hours ago, and no build is queued"
     );
     assert_eq!(condition(&known).words(&look()), "stands on a withdrawn image");
+    let waiting = builds().remove(2);
+    let queued = Known { held: Some(held(&waiting)), builds: vec![waiting], ..known.clone() };
+    assert!(line(&queued).starts_with("⚠ Stands on a withdrawn image, queued for tonight (02:00 UTC, in 9 hours): "));
     let older = Known { channel: Some(channel("python-ml", "ami-00000000")), ..known };
     assert!(line(&older).starts_with("⚠ Pending base image update"), "it never had what was taken back");
 }
