@@ -226,7 +226,7 @@ pub enum BaseImages {
 pub struct BaseImagesList {
     /// As watched in this region (may be given twice), or in `all`; otherwise in the stack's own
     #[arg(long = "in", value_name = "REGION|all", value_parser = watched_in)]
-    pub regions: Vec<WatchedIn>,
+    pub watched_in: Vec<WatchedIn>,
     /// Also those that were never seen, and that nobody stands on
     #[arg(long)]
     pub all: bool,
@@ -240,8 +240,9 @@ pub struct BaseImagesHistory {
     #[arg(long)]
     pub architecture: Option<Architecture>,
     /// As watched in this region; otherwise in the stack's own
+    // Not `region`: that is the stack's.
     #[arg(long = "in", value_name = "REGION")]
-    pub region: Option<Region>,
+    pub watched_in: Option<Region>,
     /// At most so many moves, the newest ones
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
     pub limit: u16,
@@ -363,6 +364,20 @@ mod tests {
         assert!(typed(&["--security-update", "--level", "critical", "--dry-run"]));
         assert!(!typed(&[]) && !typed(&["kid", "--dry-run"]) && !typed(&["kid", "--level", "high"]));
         assert!(!typed(&["--security-update", "--level", "worst"]));
+    }
+
+    #[test]
+    fn where_a_base_image_is_watched_is_not_where_the_stack_is() {
+        let read = |words: &[&str]| Cli::try_parse_from(["prism", "base-images"].iter().chain(words));
+        let list = read(&["list", "--in", "eu-west-1", "--in", "all", "--region", "us-east-1"]).unwrap();
+        let Command::BaseImages(BaseImages::List(args)) = &list.command else { panic!("{list:?}") };
+        assert_eq!(args.watched_in, [WatchedIn::Region("eu-west-1".parse().unwrap()), WatchedIn::All]);
+        let history = read(&["history", "ubuntu", "--in", "eu-west-1", "--region", "us-east-1"]).unwrap();
+        let Command::BaseImages(BaseImages::History(args)) = &history.command else { panic!("{history:?}") };
+        assert_eq!(args.watched_in.as_ref().map(Region::as_str), Some("eu-west-1"));
+        assert_eq!(history.global.region.as_deref(), Some("us-east-1"));
+        assert!(read(&["explain", "ubuntu-22.04/x86_64/us-east-1/3", "--limit", "5"]).is_ok());
+        assert!(read(&["list", "--in", "nowhere"]).is_err());
     }
 
     #[test]

@@ -74,7 +74,8 @@ async fn newest(stack: &Stack, args: &Args) -> anyhow::Result<(Meant, Vec<Update
         (other.update.updated_at, &one.update.id).cmp(&(one.update.updated_at, &other.update.id))
     });
     if records.is_empty() {
-        return Err(anyhow!("{} has not moved in {} yet, as far as has been seen", meant.name, stack.region));
+        let on = args.architecture.map(|architecture| format!(" ({architecture})")).unwrap_or_default();
+        return Err(anyhow!("{}{on} has not moved in {} yet, as far as has been seen", meant.name, stack.region));
     }
     Ok((meant, records))
 }

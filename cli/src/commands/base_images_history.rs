@@ -71,7 +71,7 @@ pub async fn run(on: &On, args: &Args) -> anyhow::Result<()> {
 }
 
 async fn read(stack: &Stack, args: &Args) -> anyhow::Result<History> {
-    let region = region(stack, args.region.as_ref()).await?;
+    let region = region(stack, args.watched_in.as_ref()).await?;
     let meant = meant(stack, &region, &args.name).await?;
     let limit = usize::from(args.limit);
     let known = each(meant.images(args.architecture, &region), |id| {

@@ -37,7 +37,7 @@ pub async fn run(on: &On, args: &Args) -> anyhow::Result<()> {
 
 async fn read(stack: &Stack, args: &Args) -> anyhow::Result<List> {
     let policy = policies::current(&stack.table).await?;
-    let regions = regions(&stack.region, &policy, &args.regions)?;
+    let regions = regions(&stack.region, &policy, &args.watched_in)?;
     let elsewhere = !regions.contains(&stack.region);
     let known = each(regions, |region| {
         let table = stack.table.clone();
