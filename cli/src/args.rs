@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use prism_domain::architecture::Architecture;
-use prism_domain::id::{BuildId, TemplateName};
+use prism_domain::id::{BuildId, Region, TemplateName};
+use prism_domain::level::SecurityLevel;
 use prism_domain::money::MicroDollars;
 
 /// Keeps the AMIs of your templates patched, quick to launch and within budget.
@@ -17,6 +19,26 @@ pub struct Cli {
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads what was typed; where that is no command, says so and ends.
+    pub fn read() -> Self {
+        Self::parse().checked().unwrap_or_else(|error| error.exit())
+    }
+
+    /// What the parser cannot say in a sentence.
+    fn checked(self) -> Result<Self, clap::Error> {
+        match &self.command {
+            Command::Templates(Templates::AutoAmi(AutoAmi::Build(build)))
+                if build.name.is_none() && !build.security_update =>
+            {
+                let told = "name the template to build, or give --security-update to build all that lack one";
+                Err(Self::command().error(ErrorKind::MissingRequiredArgument, told))
+            }
+            _ => Ok(self),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -114,6 +136,8 @@ pub struct Apply {
 pub enum AutoAmi {
     /// How every template stands, what is queued, and what is left of the budgets
     Status,
+    /// Security updates of base images: which templates lack one, and when they are rebuilt
+    SecurityStatus,
     /// Build a template's image by hand; approves a build of it that waits for approval
     Build(Build),
     /// What was decided about a template, and why
@@ -123,10 +147,20 @@ pub enum AutoAmi {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Build {
     /// The template
     #[arg(value_parser = template_name)]
-    pub name: TemplateName,
+    pub name: Option<TemplateName>,
+    /// Build what lacks a security update of its base image: without NAME, every template that does
+    #[arg(long)]
+    pub security_update: bool,
+    /// With --security-update: only for updates of this level or worse
+    #[arg(long, value_name = "LEVEL", requires = "security_update", default_value = "high")]
+    pub level: SecurityLevel,
+    /// With --security-update: only show what would be built
+    #[arg(long, requires = "security_update")]
+    pub dry_run: bool,
     /// Start at once, on emergency money
     #[arg(long)]
     pub urgent: bool,
@@ -180,8 +214,59 @@ pub struct PolicyApply {
 
 #[derive(Debug, Subcommand)]
 pub enum BaseImages {
-    /// Every base image that is watched, what it is now, and how many images stand on it
-    List,
+    /// Every base image that is watched: what it is now, who stands on it, and what is wrong with it
+    List(BaseImagesList),
+    /// The moves of a base image, newest first
+    History(BaseImagesHistory),
+    /// One move of a base image: why it is as bad as it is to stay behind, vulnerability by vulnerability
+    Explain(BaseImagesExplain),
+}
+
+#[derive(Debug, Args)]
+pub struct BaseImagesList {
+    /// As watched in this region (may be given twice), or in `all`; otherwise in the stack's own
+    #[arg(long = "in", value_name = "REGION|all", value_parser = watched_in)]
+    pub watched_in: Vec<WatchedIn>,
+    /// Also those that were never seen, and that nobody stands on
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BaseImagesHistory {
+    /// The base image, by its name or what else people call it
+    pub name: String,
+    /// Only of this architecture
+    #[arg(long)]
+    pub architecture: Option<Architecture>,
+    /// As watched in this region; otherwise in the stack's own
+    // Not `region`: that is the stack's.
+    #[arg(long = "in", value_name = "REGION")]
+    pub watched_in: Option<Region>,
+    /// At most so many moves, the newest ones
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    pub limit: u16,
+}
+
+#[derive(Debug, Args)]
+pub struct BaseImagesExplain {
+    /// The move, such as ubuntu-22.04/x86_64/us-east-1/3; or a base image: its newest one
+    pub update: String,
+    /// Of a base image: its newest move on this architecture
+    #[arg(long)]
+    pub architecture: Option<Architecture>,
+    /// At most so many vulnerabilities, the worst ones
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    pub limit: u16,
+}
+
+/// Where a base image is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WatchedIn {
+    /// Everywhere.
+    All,
+    /// In a region.
+    Region(Region),
 }
 
 #[derive(Debug, Subcommand)]
@@ -243,14 +328,19 @@ fn template_name(text: &str) -> Result<TemplateName, String> {
     text.parse().or_else(|error| prism_templates::slug_of(text).ok_or(error)).map_err(|error| error.to_string())
 }
 
+fn watched_in(text: &str) -> Result<WatchedIn, String> {
+    if text == "all" {
+        return Ok(WatchedIn::All);
+    }
+    text.parse().map(WatchedIn::Region).map_err(|error| format!("{error}; or all"))
+}
+
 fn instant(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "is not an instant such as 2026-11-23T18:00:00Z".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -262,6 +352,32 @@ mod tests {
     fn a_template_may_be_named_as_people_call_it() {
         assert_eq!(template_name("Python ML").unwrap().as_str(), "python-ml");
         assert!(template_name("../x").is_err());
+    }
+
+    #[test]
+    fn a_build_needs_a_name_unless_it_is_for_security_updates() {
+        let typed = |more: &[&str]| {
+            let words = ["prism", "templates", "auto-ami", "build"].iter().chain(more);
+            Cli::try_parse_from(words).and_then(Cli::checked).is_ok()
+        };
+        assert!(typed(&["python-ml"]) && typed(&["--security-update"]) && typed(&["kid", "--security-update"]));
+        assert!(typed(&["--security-update", "--level", "critical", "--dry-run"]));
+        assert!(!typed(&[]) && !typed(&["kid", "--dry-run"]) && !typed(&["kid", "--level", "high"]));
+        assert!(!typed(&["--security-update", "--level", "worst"]));
+    }
+
+    #[test]
+    fn where_a_base_image_is_watched_is_not_where_the_stack_is() {
+        let read = |words: &[&str]| Cli::try_parse_from(["prism", "base-images"].iter().chain(words));
+        let list = read(&["list", "--in", "eu-west-1", "--in", "all", "--region", "us-east-1"]).unwrap();
+        let Command::BaseImages(BaseImages::List(args)) = &list.command else { panic!("{list:?}") };
+        assert_eq!(args.watched_in, [WatchedIn::Region("eu-west-1".parse().unwrap()), WatchedIn::All]);
+        let history = read(&["history", "ubuntu", "--in", "eu-west-1", "--region", "us-east-1"]).unwrap();
+        let Command::BaseImages(BaseImages::History(args)) = &history.command else { panic!("{history:?}") };
+        assert_eq!(args.watched_in.as_ref().map(Region::as_str), Some("eu-west-1"));
+        assert_eq!(history.global.region.as_deref(), Some("us-east-1"));
+        assert!(read(&["explain", "ubuntu-22.04/x86_64/us-east-1/3", "--limit", "5"]).is_ok());
+        assert!(read(&["list", "--in", "nowhere"]).is_err());
     }
 
     #[test]

@@ -8,10 +8,12 @@ use prism_domain::id::{BaseImageName, BuildId};
 use prism_domain::level::SecurityLevel;
 use prism_domain::problem::printable;
 use prism_domain::request::BuildTrigger;
-use prism_domain::update::{BaseImageUpdate, TrackedImage, UpdateType};
+use prism_domain::update::UpdateType;
 use serde::Serialize;
 
 use crate::look::{BAD, BUSY, DIM, GOOD, Look, WARN, paint};
+use crate::pending::{gist, pending};
+use crate::standing::Base;
 
 /// How a target stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,6 +36,8 @@ pub enum Condition {
         at: Timestamp,
         /// Why then.
         reason: String,
+        /// Whether the image that it stands on meanwhile is one that its vendor has taken back.
+        withdrawn: bool,
     },
     /// A build runs.
     Building {
@@ -48,12 +52,14 @@ pub enum Condition {
     Behind {
         /// The base image.
         base: BaseImageName,
-        /// How bad it is to stay on the old one.
+        /// How bad it is to stay on the old one: the worst of what has happened since.
         level: Option<SecurityLevel>,
         /// Whether it may fix vulnerabilities.
         security: bool,
         /// Since when.
         since: Timestamp,
+        /// Whether the image that it stands on is one that its vendor has taken back.
+        withdrawn: bool,
     },
     /// Its last build failed.
     Failed {
@@ -77,10 +83,8 @@ pub struct Known {
     pub channel: Option<Channel>,
     /// Its newest builds, newest first.
     pub builds: Vec<Build>,
-    /// What its base image is now.
-    pub tracked: Option<TrackedImage>,
-    /// The last move of its base image.
-    pub update: Option<BaseImageUpdate>,
+    /// What its base image is now, and its newest moves.
+    pub base: Base,
 }
 
 /// How a target stands: what runs or waits first, then what went wrong, then what is there.
@@ -97,14 +101,17 @@ pub fn condition(known: &Known) -> Condition {
         return Condition::Failed { build: build.id.clone(), message, at: ending.at };
     }
     let Some(channel) = &known.channel else { return Condition::NeverBuilt };
-    match &known.tracked {
+    match &known.base.tracked {
         Some(tracked) if tracked.id.name == channel.base && tracked.current.image_id != channel.base_image_id => {
-            let update = known.update.as_ref().filter(|update| update.image_id == tracked.current.image_id);
+            let lacks = pending(&channel.base_image_id, &known.base);
+            let withdrawn = lacks.withdrawn.as_ref().filter(|_| lacks.updates.is_empty());
+            let gist = gist(lacks.updates.iter().chain(withdrawn));
             Condition::Behind {
                 base: channel.base.clone(),
-                level: update.map(|update| update.security_level),
-                security: update.is_some_and(|update| update.update_type == UpdateType::Security),
+                level: gist.as_ref().map(|gist| gist.level),
+                security: gist.is_some_and(|gist| gist.update_type == UpdateType::Security),
                 since: tracked.since,
+                withdrawn: withdrawn.is_some(),
             }
         }
         _ => Condition::Compiled { since: channel.since },
@@ -126,6 +133,10 @@ fn held_condition(held: &Held, known: &Known) -> Condition {
                 level: build.and_then(|build| build.request.level),
                 at,
                 reason: printable(reason, 300),
+                withdrawn: known.channel.as_ref().is_some_and(|channel| {
+                    let lacks = pending(&channel.base_image_id, &known.base);
+                    lacks.withdrawn.is_some() && lacks.updates.is_empty()
+                }),
             }
         }
         Stage::Building => Condition::Building {
@@ -141,9 +152,9 @@ impl Condition {
     pub fn sign(&self) -> (Style, char) {
         match self {
             Self::Compiled { .. } => (GOOD, '✓'),
-            Self::Queued { level: Some(SecurityLevel::Critical | SecurityLevel::High), .. } | Self::Behind { .. } => {
-                (WARN, '⚠')
-            }
+            Self::Queued { level: Some(SecurityLevel::Critical | SecurityLevel::High), .. }
+            | Self::Queued { withdrawn: true, .. }
+            | Self::Behind { .. } => (WARN, '⚠'),
             Self::Queued { .. } => (BUSY, '⏳'),
             Self::Building { .. } => (BUSY, '▶'),
             Self::Failed { .. } => (BAD, '✗'),
@@ -155,6 +166,9 @@ impl Condition {
     pub fn words(&self, look: &Look) -> String {
         match self {
             Self::Compiled { .. } => "compiled".to_owned(),
+            Self::Queued { withdrawn: true, .. } | Self::Behind { withdrawn: true, .. } => {
+                "stands on a withdrawn image".to_owned()
+            }
             Self::Queued { level: Some(level), trigger: Some(BuildTrigger::Security), at, .. } => {
                 let when = if look.is_now(*at) { String::new() } else { format!(", {}", look.day(*at)) };
                 format!("pending security update ({level}){when}")
@@ -179,7 +193,11 @@ impl Condition {
     fn told(&self, look: &Look) -> (String, String) {
         match self {
             Self::Compiled { since } => ("Compiled".to_owned(), format!(" (last: {})", look.ago(*since))),
-            Self::Queued { level: Some(level), trigger: Some(BuildTrigger::Security), at, reason, build } => {
+            Self::Queued { withdrawn: true, at, reason, build, .. } => {
+                let when = if look.is_now(*at) { String::new() } else { format!(" for {}", look.when(*at)) };
+                ("Stands on a withdrawn image".to_owned(), format!(", queued{when}: {build} {reason}"))
+            }
+            Self::Queued { level: Some(level), trigger: Some(BuildTrigger::Security), at, reason, build, .. } => {
                 let when = if look.is_now(*at) { String::new() } else { format!(", queued for {}", look.when(*at)) };
                 (format!("Pending security update ({level})"), format!("{when}: {build} {reason}"))
             }
@@ -193,7 +211,11 @@ impl Condition {
                     + step.get(1..).unwrap_or_default();
                 (step, format!(" ({build}{since})"))
             }
-            Self::Behind { base, level, security, since } => {
+            Self::Behind { base, since, withdrawn: true, .. } => {
+                let back = format!(": {base} went back to an older one {}, and no build is queued", look.ago(*since));
+                ("Stands on a withdrawn image".to_owned(), back)
+            }
+            Self::Behind { base, level, security, since, .. } => {
                 let head = match (level, security) {
                     (Some(level), true) => format!("Pending security update ({level})"),
                     (Some(level), false) => format!("Pending base image update ({level})"),

@@ -42,6 +42,20 @@ impl Look {
         relative(at, self.now)
     }
 
+    /// `3 hours ago`, `yesterday`: for what is done, where the hour tells nothing.
+    pub fn done(&self, at: Timestamp) -> String {
+        let yesterday = self.zone.date(self.now).saturating_sub(1.day());
+        let long = at.duration_until(self.now) >= SignedDuration::from_hours(12);
+        let told = if long && self.zone.date(at) == yesterday { "yesterday".to_owned() } else { self.ago(at) };
+        if told == "now" { "just now".to_owned() } else { told }
+    }
+
+    /// `30 minutes`: for how long something has been, or is still to come.
+    pub fn span(&self, at: Timestamp) -> String {
+        let told = self.ago(at);
+        told.strip_prefix("in ").or_else(|| told.strip_suffix(" ago")).unwrap_or(&told).to_owned()
+    }
+
     /// `02:30 UTC`, with its date when that is over a day away.
     pub fn clock(&self, at: Timestamp) -> String {
         self.zone.clock(at, self.now)
@@ -152,6 +166,17 @@ pub fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
+/// The first of some names, and how many more there are: `a, b and 3 more`.
+pub fn some(names: impl IntoIterator<Item = String>, most: usize) -> String {
+    let mut names: Vec<String> = names.into_iter().collect();
+    let more = names.len().saturating_sub(most);
+    if more == 0 {
+        return names.join(", ");
+    }
+    names.truncate(most);
+    format!("{} and {more} more", names.join(", "))
+}
+
 /// A length of time without what is below a minute, once there is one.
 pub fn length(duration: SignedDuration) -> String {
     let minutes = duration.as_mins();
@@ -180,6 +205,27 @@ pub mod tests {
         assert_eq!(told("2026-11-24T02:30:00Z"), "tonight (02:30 UTC, in 10 hours)");
         assert_eq!(told("2026-11-24T12:00:00Z"), "tomorrow (12:00 UTC, in 19 hours)");
         assert_eq!(told("2026-12-01T00:00:00Z"), "Tue 01 Dec (00:00 UTC, in 7 days)");
+    }
+
+    #[test]
+    fn what_is_done_was_some_time_ago_or_yesterday() {
+        let told = |at: &str| look().done(at.parse().unwrap());
+        assert_eq!(told("2026-11-23T14:00:00Z"), "3 hours ago");
+        assert_eq!(told("2026-11-23T16:59:50Z"), "just now");
+        assert_eq!(told("2026-11-22T23:00:00Z"), "yesterday");
+        assert_eq!(told("2026-11-22T01:00:00Z"), "yesterday");
+        assert_eq!(told("2026-11-20T01:00:00Z"), "4 days ago");
+        let span = |at: &str| look().span(at.parse().unwrap());
+        assert_eq!(
+            (span("2026-11-23T17:30:00Z"), span("2026-11-23T14:00:00Z")),
+            ("30 minutes".into(), "3 hours".into())
+        );
+    }
+
+    #[test]
+    fn of_many_names_the_first_are_told() {
+        let names = || ["a", "b", "c"].map(str::to_owned);
+        assert_eq!((some(names(), 3), some(names(), 2)), ("a, b, c".into(), "a, b and 1 more".into()));
     }
 
     #[test]

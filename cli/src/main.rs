@@ -8,16 +8,18 @@ mod fault;
 mod look;
 mod near;
 mod output;
+mod pending;
 mod progress;
+#[cfg(test)]
+mod samples;
 mod stack;
 mod standing;
+mod wrong;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
+    let cli = args::Cli::read();
     cli.global.color.apply();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(commands::run(cli)));

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use prism_aws::table::Table;
 use prism_aws::templates::TemplateRecord;
 use prism_aws::{base_images, builds, claims, inventory, policies, templates};
 use prism_domain::architecture::Architecture;
-use prism_domain::build::Channel;
+use prism_domain::build::{Build, Channel};
 use prism_domain::claim::{Claim, Held};
-use prism_domain::id::{BaseImageName, Region, Target, TemplateName, TrackedImageId};
+use prism_domain::id::{AmiId, BaseImageName, Region, Target, TemplateName, TrackedImageId};
 use prism_domain::update::{BaseImageUpdate, TrackedImage};
 use prism_templates::{ResolvedTemplate, Template};
 
@@ -38,6 +39,17 @@ pub struct TargetStanding {
     pub held: Option<Held>,
     /// How it stands.
     pub condition: Condition,
+    /// Its newest images, newest first.
+    pub made: Vec<Made>,
+}
+
+/// An image that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The base image that it stands on.
+    pub on: AmiId,
+    /// When it was published.
+    pub at: Timestamp,
 }
 
 /// A base image on an architecture: what it is now, and its newest moves.
@@ -73,25 +85,30 @@ pub async fn everything(stack: &Stack) -> anyhow::Result<Everything> {
     gather(stack, records, claims, None).await
 }
 
-/// Reads everything about one template, if it has been applied.
-pub async fn of(stack: &Stack, name: &TemplateName) -> anyhow::Result<Option<Standing>> {
+/// Reads everything about some templates: those of them that have been applied.
+pub async fn some(stack: &Stack, names: &BTreeSet<TemplateName>) -> anyhow::Result<Everything> {
     let records = templates::all(&stack.table).await?;
     let claims = claims::all(&stack.table).await?;
-    Ok(gather(stack, records, claims, Some(name)).await?.templates.pop())
+    gather(stack, records, claims, Some(names)).await
+}
+
+/// Reads everything about one template, if it has been applied.
+pub async fn of(stack: &Stack, name: &TemplateName) -> anyhow::Result<Option<Standing>> {
+    Ok(some(stack, &BTreeSet::from([name.clone()])).await?.templates.pop())
 }
 
 async fn gather(
     stack: &Stack,
     records: Vec<TemplateRecord>,
     claims: Vec<Claim>,
-    only: Option<&TemplateName>,
+    only: Option<&BTreeSet<TemplateName>>,
 ) -> anyhow::Result<Everything> {
     let catalogue = policies::current(&stack.table).await?.catalogue();
     let watched = |base: &BaseImageName| catalogue.find(base).map_or_else(|| base.clone(), |found| found.name.clone());
     let all: BTreeMap<TemplateName, Template> =
         records.iter().map(|record| (record.name.clone(), record.template.clone())).collect();
     let records: Vec<TemplateRecord> =
-        records.into_iter().filter(|record| only.is_none_or(|only| record.name == *only)).collect();
+        records.into_iter().filter(|record| only.is_none_or(|only| only.contains(&record.name))).collect();
     let names = records.iter().map(|record| record.name.clone()).collect();
     let channels = each(names, |name| {
         let table = stack.table.clone();
@@ -128,16 +145,20 @@ async fn gather(
     for ((target, base, mut known), newest) in known.into_iter().zip(newest) {
         known.builds = newest;
         if let Some(base) = base.and_then(|base| bases.get(&(base, target.architecture))) {
-            known.tracked.clone_from(&base.tracked);
-            known.update = base.updates.first().cloned();
+            known.base = base.clone();
         }
         let condition = condition(&known);
         if let Some(standing) = templates.iter_mut().find(|standing| standing.record.name == target.template) {
+            let made = known.builds.iter().filter_map(made).collect();
             let Known { channel, held, .. } = known;
-            standing.targets.push(TargetStanding { architecture: target.architecture, channel, held, condition });
+            standing.targets.push(TargetStanding { architecture: target.architecture, channel, held, condition, made });
         }
     }
     Ok(Everything { templates, bases })
+}
+
+fn made(build: &Build) -> Option<Made> {
+    Some(Made { on: build.frozen.as_ref()?.base_image_id.clone(), at: build.published_at? })
 }
 
 fn architectures(

@@ -1,105 +1,141 @@
-//! `prism base-images list`.
+//! What the commands about base images share: which one somebody means, and where it is watched.
 
-use comfy_table::{Attribute, Cell};
-use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+use anyhow::anyhow;
 use prism_aws::{base_images, policies};
 use prism_domain::architecture::Architecture;
-use prism_domain::id::{AmiId, BaseImageName, TrackedImageId};
-use prism_domain::problem::printable;
-use prism_domain::update::TrackedImage;
-use serde::Serialize;
+use prism_domain::catalogue::Catalogue;
+use prism_domain::id::{BaseImageName, Region, TrackedImageId};
+use prism_domain::policy::Policy;
 
-use super::On;
-use crate::look::Look;
-use crate::output::Answer;
-use crate::progress::{during, each};
+use crate::args::WatchedIn;
+use crate::near;
+use crate::stack::Stack;
 
-/// Every base image that is watched.
-#[derive(Debug, Serialize)]
-pub struct List {
-    base_images: Vec<Row>,
+/// A base image that somebody means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meant {
+    /// Its name.
+    pub name: BaseImageName,
+    /// Its name for people.
+    pub title: String,
+    /// The architectures that there are.
+    pub architectures: BTreeSet<Architecture>,
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
-    name: BaseImageName,
-    title: String,
-    architecture: Architecture,
-    ami: Option<AmiId>,
-    image_name: Option<String>,
-    since: Option<Timestamp>,
-    moves: u32,
-    dependants: usize,
+impl Meant {
+    /// Each of its images in a region; of one architecture alone, if that is asked for.
+    pub fn images(&self, only: Option<Architecture>, region: &Region) -> Vec<TrackedImageId> {
+        let wanted = self.architectures.iter().filter(|architecture| only.is_none_or(|only| only == **architecture));
+        wanted
+            .map(|architecture| TrackedImageId {
+                name: self.name.clone(),
+                architecture: *architecture,
+                region: region.clone(),
+            })
+            .collect()
+    }
 }
 
-/// Reads and answers.
-pub async fn run(on: &On) -> anyhow::Result<()> {
-    let stack = on.stack().await?;
+/// The base image that is called so: of the catalogue, or one that was watched before.
+pub async fn meant(stack: &Stack, region: &Region, typed: &str) -> anyhow::Result<Meant> {
     let catalogue = policies::current(&stack.table).await?.catalogue();
-    let watched = catalogue.on_every_architecture().map(|(base, on)| (base.clone(), on)).collect();
-    let rows = each(watched, |(base, architecture)| {
-        let (table, region) = (stack.table.clone(), stack.region.clone());
-        async move {
-            let id = TrackedImageId { name: base.name.clone(), architecture, region };
-            let tracked = base_images::tracked(&table, &id).await?;
-            let dependants = base_images::dependants(&table, &base.name, architecture).await?.len();
-            Ok(row(id, &base.title, tracked, dependants))
+    if let Some(found) = in_catalogue(&catalogue, typed) {
+        return Ok(found);
+    }
+    if let Ok(name) = typed.parse::<BaseImageName>() {
+        let seen = base_images::all_tracked(&stack.table, region).await?.into_iter().filter(|it| it.id.name == name);
+        let architectures: BTreeSet<Architecture> = seen.map(|tracked| tracked.id.architecture).collect();
+        if !architectures.is_empty() {
+            return Ok(Meant { title: name.to_string(), name, architectures });
         }
-    });
-    on.output.give(&List { base_images: during("reading base images", rows).await? })
+    }
+    Err(unknown(&catalogue, typed))
 }
 
-fn row(id: TrackedImageId, title: &str, tracked: Option<TrackedImage>, dependants: usize) -> Row {
-    let (since, moves) = tracked.as_ref().map_or((None, 0), |tracked| (Some(tracked.since), tracked.sequence));
-    let current = tracked.map(|tracked| tracked.current);
-    Row {
-        name: id.name,
-        title: title.to_owned(),
-        architecture: id.architecture,
-        ami: current.as_ref().map(|current| current.image_id.clone()),
-        image_name: current.map(|current| current.image_name),
-        since,
-        moves,
-        dependants,
-    }
+fn in_catalogue(catalogue: &Catalogue, typed: &str) -> Option<Meant> {
+    let base = catalogue.find(&typed.trim().to_lowercase().parse().ok()?)?;
+    let architectures = base.architectures.keys().copied().collect();
+    Some(Meant { name: base.name.clone(), title: base.title.clone(), architectures })
 }
 
-impl Answer for List {
-    fn text(&self, look: &Look) -> String {
-        let cells = |row: &Row| {
-            let cell = |text: String| {
-                let cell = Cell::new(text);
-                if row.ami.is_none() { cell.add_attribute(Attribute::Dim) } else { cell }
-            };
-            let dash = || "-".to_owned();
-            vec![
-                cell(row.name.to_string()),
-                cell(row.architecture.to_string()),
-                cell(row.ami.as_ref().map_or_else(|| "not seen yet".to_owned(), ToString::to_string)),
-                cell(row.since.map_or_else(dash, |since| look.ago(since))),
-                cell(row.moves.to_string()),
-                cell(row.dependants.to_string()),
-                cell(row.image_name.as_ref().map_or_else(dash, |name| printable(name, 128))),
-            ]
-        };
-        let rows = self.base_images.iter().map(cells).collect();
-        look.table(&["BASE IMAGE", "ARCHITECTURE", "AMI", "SINCE", "MOVES", "TEMPLATES", "IMAGE"], rows, 6)
+fn unknown(catalogue: &Catalogue, typed: &str) -> anyhow::Error {
+    let known = catalogue
+        .iter()
+        .flat_map(|base| std::iter::once(base.name.as_str()).chain(base.aliases.iter().map(String::as_str)));
+    let hint = near::hint(&typed.trim().to_lowercase(), known, "prism base-images list --all shows all");
+    anyhow!("there is no base image {typed}; {hint}")
+}
+
+/// Where base images are watched: the home region first.
+fn watched(home: &Region, policy: &Policy) -> Vec<Region> {
+    let more = policy.watch_regions.iter().filter(|region| *region != home);
+    std::iter::once(home).chain(more).cloned().collect()
+}
+
+/// The regions that are asked for, each once; without any, the home region.
+pub fn regions(home: &Region, policy: &Policy, asked: &[WatchedIn]) -> anyhow::Result<Vec<Region>> {
+    let watched = watched(home, policy);
+    let mut wanted: Vec<Region> = Vec::new();
+    for one in asked {
+        match one {
+            WatchedIn::All => return Ok(watched),
+            WatchedIn::Region(region) if watched.contains(region) => wanted.push(region.clone()),
+            WatchedIn::Region(region) => {
+                let names: Vec<&str> = watched.iter().map(Region::as_str).collect();
+                return Err(anyhow!(
+                    "base images are not watched in {region}, only in {}; watch_regions of the policy says where",
+                    names.join(", ")
+                ));
+            }
+        }
     }
+    if wanted.is_empty() {
+        wanted.push(home.clone());
+    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    Ok(wanted)
+}
+
+/// The region that is asked for; without one, the home region.
+pub async fn region(stack: &Stack, asked: Option<&Region>) -> anyhow::Result<Region> {
+    let Some(asked) = asked else { return Ok(stack.region.clone()) };
+    let policy = policies::current(&stack.table).await?;
+    regions(&stack.region, &policy, &[WatchedIn::Region(asked.clone())])?;
+    Ok(asked.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::tests as samples;
-    use crate::look::tests::{look, plain};
 
     #[test]
-    fn a_base_image_that_was_not_seen_yet_is_listed_too() {
-        let seen = samples::tracked("ubuntu-22.04", "ami-00000002");
-        let unseen = TrackedImageId { name: "debian-12".parse().unwrap(), ..seen.id.clone() };
-        let rows = vec![row(seen.id.clone(), "Ubuntu 22.04 LTS", Some(seen), 3), row(unseen, "Debian 12", None, 0)];
-        let list = List { base_images: rows };
-        insta::assert_snapshot!(plain(&list.text(&look())));
-        insta::assert_json_snapshot!(list);
+    fn a_base_image_is_found_by_what_people_call_it_and_a_misspelt_one_is_hinted_at() {
+        let found = |typed| in_catalogue(&Catalogue::built_in(), typed).map(|found| found.name.to_string());
+        assert_eq!(found("Ubuntu-22.04"), Some("ubuntu-22.04".into()));
+        assert_eq!(found("ubuntu-22.04-server-lts"), Some("ubuntu-22.04".into()));
+        assert_eq!(found("ubunto-22.04"), None);
+        let told = unknown(&Catalogue::built_in(), "ubunto-22.04").to_string();
+        assert!(told.starts_with("there is no base image ubunto-22.04; did you mean ubuntu-22.04"), "{told}");
+    }
+
+    #[test]
+    fn only_regions_that_are_watched_can_be_asked_for() {
+        let region = |text: &str| text.parse::<Region>().unwrap();
+        let home = region("us-east-1");
+        let policy = Policy { watch_regions: vec![region("eu-west-1"), home.clone()], ..Policy::default() };
+        let asked = |names: &[&str]| {
+            let asked: Vec<WatchedIn> = names.iter().map(|name| WatchedIn::Region(region(name))).collect();
+            regions(&home, &policy, &asked).map_err(|error| error.to_string())
+        };
+        assert_eq!(asked(&[]), Ok(vec![home.clone()]));
+        assert_eq!(asked(&["eu-west-1", "eu-west-1"]), Ok(vec![region("eu-west-1")]));
+        assert_eq!(regions(&home, &policy, &[WatchedIn::All]).unwrap(), [home.clone(), region("eu-west-1")]);
+        assert_eq!(
+            asked(&["eu-west-3"]).unwrap_err(),
+            "base images are not watched in eu-west-3, only in us-east-1, eu-west-1; watch_regions of the policy says where"
+        );
     }
 }

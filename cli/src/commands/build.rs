@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::time::{Duration, sleep};
 
 use super::build_view::{AnsweredBy, Ended, Planned, Request, Started, ended, planned};
-use super::{On, no_such_template};
+use super::{On, no_such_template, security_build};
 use crate::args::Build as Args;
 use crate::fault::{Faults, WentWrong};
 use crate::look::Look;
@@ -32,11 +32,14 @@ const GRACE: usize = 30;
 
 /// Checks, starts an execution for each architecture, and tells or follows what becomes of them.
 pub async fn run(on: &On, args: Args) -> anyhow::Result<()> {
+    let Some(name) = args.name.as_ref().filter(|_| !args.security_update) else {
+        return security_build::run(on, &args).await;
+    };
     let look = &on.output.look;
-    let wish = wish(&args, look.now)?;
+    let wish = wish(name, &args, look.now)?;
     let stack = on.stack().await?;
     let mut requests = Vec::new();
-    for architecture in architectures(&stack, &args.name, &wish).await? {
+    for architecture in architectures(&stack, name, &wish).await? {
         requests.push(start(&stack, &wish, architecture).await?);
     }
     let plans = async {
@@ -68,10 +71,10 @@ pub async fn run(on: &On, args: Args) -> anyhow::Result<()> {
 }
 
 /// What is asked for, read and checked by the same rules as the input of an execution.
-fn wish(args: &Args, now: Timestamp) -> anyhow::Result<RequestInput> {
+pub fn wish(name: &TemplateName, args: &Args, now: Timestamp) -> anyhow::Result<RequestInput> {
     let mut faults = Vec::new();
     let input = json!({
-        "template": args.name, "urgent": args.urgent, "reason": args.reason,
+        "template": name, "urgent": args.urgent, "reason": args.reason,
         "max_cost": args.max_cost.map(|cost| cost.to_string()), "deadline": args.deadline,
     });
     if let Some(deadline) = args.deadline.filter(|deadline| *deadline <= now) {
@@ -102,7 +105,8 @@ async fn architectures(stack: &Stack, name: &TemplateName, wish: &RequestInput) 
     Ok(if architectures.is_empty() { vec![resolved.architecture()] } else { architectures })
 }
 
-async fn start(stack: &Stack, wish: &RequestInput, architecture: Architecture) -> anyhow::Result<Request> {
+/// Starts an execution for one architecture.
+pub async fn start(stack: &Stack, wish: &RequestInput, architecture: Architecture) -> anyhow::Result<Request> {
     let wish = RequestInput { architectures: vec![architecture], ..wish.clone() };
     let execution = stack.workflow.start_unnamed(&wish).await?;
     let id = requests::of_execution(&execution)?;
@@ -111,7 +115,7 @@ async fn start(stack: &Stack, wish: &RequestInput, architecture: Architecture) -
 }
 
 /// Waits a little until a request is planned. `None`: it is not, yet.
-async fn plan(stack: &Stack, request: &Request, now: Timestamp) -> anyhow::Result<Option<Planned>> {
+pub async fn plan(stack: &Stack, request: &Request, now: Timestamp) -> anyhow::Result<Option<Planned>> {
     for _ in 0..PLAN_LOOKS {
         if let Some(record) = requests::find(&stack.table, &request.id).await? {
             let claim = claims::of(&stack.table, &request.target).await?;
@@ -138,7 +142,7 @@ async fn refuse_broken(stack: &Stack, request: &Request) -> anyhow::Result<()> {
 }
 
 /// Follows the build that answers a request until it has ended.
-async fn follow(stack: &Stack, request: &Request, look: &Look) -> anyhow::Result<Ended> {
+pub async fn follow(stack: &Stack, request: &Request, look: &Look) -> anyhow::Result<Ended> {
     let mut plan = request.planned.clone();
     while plan.is_none() {
         plan = during("the request is being planned", self::plan(stack, request, look.now)).await?;
@@ -219,11 +223,16 @@ async fn step(stack: &Stack, build: &Build, look: &Look) -> anyhow::Result<Step>
 
 #[cfg(test)]
 mod tests {
+    use prism_domain::level::SecurityLevel;
+
     use super::*;
 
     fn args() -> Args {
         Args {
-            name: "python-ml".parse().unwrap(),
+            name: Some(name()),
+            security_update: false,
+            level: SecurityLevel::High,
+            dry_run: false,
             urgent: true,
             reason: Some("critical-security-patch".into()),
             architectures: vec![Architecture::Arm64],
@@ -233,13 +242,17 @@ mod tests {
         }
     }
 
+    fn name() -> TemplateName {
+        "python-ml".parse().unwrap()
+    }
+
     fn now() -> Timestamp {
         "2026-11-23T17:00:00Z".parse().unwrap()
     }
 
     #[test]
     fn what_is_asked_for_is_what_was_typed() {
-        let read = wish(&args(), now()).unwrap();
+        let read = wish(&name(), &args(), now()).unwrap();
         assert!(read.urgent && read.architectures == [Architecture::Arm64] && read.max_cost == args().max_cost);
         assert_eq!((read.deadline, read.reason), (args().deadline, args().reason));
     }
@@ -247,7 +260,7 @@ mod tests {
     #[test]
     fn all_that_is_wrong_is_told_at_once() {
         let wrong = Args { reason: Some("x".repeat(300)), deadline: Some(now()), ..args() };
-        let told = wish(&wrong, now()).unwrap_err().to_string();
+        let told = wish(&name(), &wrong, now()).unwrap_err().to_string();
         assert_eq!(
             told,
             "deadline is 2026-11-23T17:00:00Z, which has passed; give one that is still to come; reason is longer than 200 characters"

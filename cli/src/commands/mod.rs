@@ -1,6 +1,11 @@
 //! The commands: one file each. Every one reads, makes a value of what it read, and gives that as its answer.
 
 mod base_images;
+mod base_images_explain;
+mod base_images_explain_view;
+mod base_images_history;
+mod base_images_list;
+mod base_images_list_view;
 mod build;
 mod build_view;
 mod builds_list;
@@ -11,6 +16,10 @@ mod notifications;
 mod policy_apply;
 mod policy_document;
 mod policy_show;
+mod security_build;
+mod security_build_view;
+mod security_status;
+mod security_status_view;
 mod status;
 mod status_view;
 mod templates_apply;
@@ -38,13 +47,16 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Templates(Templates::Apply(args)) => templates_apply::run(&on, &args).await,
         Command::Templates(Templates::List) => templates_list::run(&on).await,
         Command::Templates(Templates::AutoAmi(AutoAmi::Status)) => status::run(&on).await,
+        Command::Templates(Templates::AutoAmi(AutoAmi::SecurityStatus)) => security_status::run(&on).await,
         Command::Templates(Templates::AutoAmi(AutoAmi::Build(args))) => build::run(&on, args).await,
         Command::Templates(Templates::AutoAmi(AutoAmi::History(args))) => history::run(&on, &args).await,
         Command::Templates(Templates::AutoAmi(AutoAmi::Configure)) | Command::Policy(Policy::Show) => {
             policy_show::run(&on).await
         }
         Command::Policy(Policy::Apply(args)) => policy_apply::run(&on, &args).await,
-        Command::BaseImages(BaseImages::List) => base_images::run(&on).await,
+        Command::BaseImages(BaseImages::List(args)) => base_images_list::run(&on, &args).await,
+        Command::BaseImages(BaseImages::History(args)) => base_images_history::run(&on, &args).await,
+        Command::BaseImages(BaseImages::Explain(args)) => base_images_explain::run(&on, &args).await,
         Command::Builds(Builds::List(args)) => builds_list::run(&on, &args).await,
         Command::Builds(Builds::Show(args)) => builds_show::run(&on, &args).await,
         Command::Notifications(Notifications::List(args)) => notifications::run(&on, &args).await,

@@ -1,11 +1,12 @@
 //! `prism templates auto-ami status`: reading what it shows.
 
 use jiff::{SignedDuration, Timestamp};
-use prism_aws::{journal, ledger, policies};
+use prism_aws::{base_images, journal, ledger, policies};
 use prism_domain::decision::Decision;
 use prism_domain::duration::{after, before};
 use prism_domain::ledger::{BudgetSource, Ledger, Period, periods};
 use prism_domain::policy::Policy;
+use prism_domain::watch::Trouble;
 
 use super::On;
 use super::decision_view::is_detail;
@@ -13,6 +14,7 @@ use super::status_view::{Activity, BudgetRow, Status, TemplateRow};
 use crate::progress::{during, each};
 use crate::stack::Stack;
 use crate::standing::{Bases, Everything, everything};
+use crate::wrong::Wrong;
 
 /// For how long something counts as recent.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -27,6 +29,7 @@ pub struct Facts {
     pub policy: Policy,
     pub ledger: Ledger,
     pub running: u32,
+    pub troubles: Vec<Trouble>,
 }
 
 /// Reads and answers.
@@ -48,7 +51,8 @@ async fn read(stack: &Stack, now: Timestamp) -> anyhow::Result<Facts> {
     let policy = policies::current(&stack.table).await?;
     let ledger = ledger::read(&stack.table, shown_periods(&policy, now)).await?;
     let running = ledger::running(&stack.table).await?;
-    Ok(Facts { all, decisions: decisions.into_iter().flatten().collect(), policy, ledger, running })
+    let troubles = base_images::all_troubles(&stack.table, &stack.region).await?;
+    Ok(Facts { all, decisions: decisions.into_iter().flatten().collect(), policy, ledger, running, troubles })
 }
 
 fn shown_periods(policy: &Policy, now: Timestamp) -> Vec<Period> {
@@ -59,7 +63,7 @@ fn shown_periods(policy: &Policy, now: Timestamp) -> Vec<Period> {
 
 /// What the facts come to.
 pub fn status(facts: Facts, now: Timestamp) -> Status {
-    let Facts { all, decisions, policy, ledger, running } = facts;
+    let Facts { all, decisions, policy, ledger, running, troubles } = facts;
     let budgets = shown_periods(&policy, now).into_iter().map(|period| BudgetRow {
         period,
         limit: period.limit(&policy),
@@ -71,11 +75,20 @@ pub fn status(facts: Facts, now: Timestamp) -> Status {
         budgets: budgets.collect(),
         running,
         max_concurrent_builds: policy.max_concurrent_builds,
+        troubles: troubled(&all.bases, &troubles),
         activity: activity(&all.bases, &decisions, now),
         estimated_completion: completion(&all, now),
         notes: policy.notes(now),
         templates: all.templates.into_iter().map(TemplateRow::from).collect(),
     }
+}
+
+/// What is wrong with base images that templates stand on.
+fn troubled(bases: &Bases, troubles: &[Trouble]) -> Vec<Wrong> {
+    let tracked = bases.values().filter_map(|base| base.tracked.as_ref());
+    let mut all = Wrong::all(tracked, troubles);
+    all.retain(|wrong| bases.contains_key(&(wrong.image.name.clone(), wrong.image.architecture)));
+    all
 }
 
 /// When the last build that waits or runs will be done, if all goes as planned.
@@ -101,10 +114,14 @@ fn activity(bases: &Bases, decisions: &[Decision], now: Timestamp) -> Vec<Activi
 
 #[cfg(test)]
 mod tests {
+    use prism_domain::id::TrackedImageId;
+    use prism_domain::watch::TroubleKind;
+
     use super::*;
     use crate::condition::tests as samples;
     use crate::look::tests::{look, plain};
     use crate::output::Answer as _;
+    use crate::samples::trouble;
 
     fn facts() -> Facts {
         let policy = Policy::default();
@@ -116,11 +133,16 @@ mod tests {
             balance.committed.0 = committed;
             balance.spent.0 = spent;
         }
-        Facts { all: samples::everything(), decisions: samples::decisions(), policy, ledger, running: 1 }
+        let all = samples::everything();
+        let image = all.bases.values().find_map(|base| Some(base.tracked.as_ref()?.id.clone())).unwrap();
+        let other = TrackedImageId { name: "rocky-9".parse().unwrap(), ..image.clone() };
+        let absent = "names ami-00000009, which does not exist";
+        let troubles = [image, other].map(|id| trouble(&id, TroubleKind::Absent, absent)).to_vec();
+        Facts { all, decisions: samples::decisions(), policy, ledger, running: 1, troubles }
     }
 
     #[test]
-    fn a_status_shows_every_template_the_money_and_what_happened() {
+    fn a_status_shows_every_template_the_money_what_happened_and_what_is_wrong() {
         let status = status(facts(), look().now);
         insta::assert_snapshot!(plain(&status.text(&look())));
         insta::assert_json_snapshot!(status);

@@ -16,6 +16,7 @@ use crate::condition::Condition;
 use crate::look::{BAD, BOLD, Look, WARN, branch, paint};
 use crate::output::Answer;
 use crate::standing::{Standing, TargetStanding};
+use crate::wrong::Wrong;
 
 /// How everything stands.
 #[derive(Debug, Serialize)]
@@ -25,6 +26,8 @@ pub struct Status {
     pub budgets: Vec<BudgetRow>,
     pub running: u32,
     pub max_concurrent_builds: u32,
+    /// What is wrong with base images that templates stand on.
+    pub troubles: Vec<Wrong>,
     pub activity: Vec<Activity>,
     pub estimated_completion: Option<Timestamp>,
     pub notes: Vec<String>,
@@ -107,6 +110,10 @@ impl Answer for Status {
             templates.push("none has been applied yet: prism templates apply FILE".to_owned());
         }
         parts.push(templates.to_string());
+        if !self.troubles.is_empty() {
+            let lines = self.troubles.iter().map(|wrong| paint(WARN, format!("⚠ {}", wrong.line(look))));
+            parts.push(branch(paint(BOLD, "Base Images In Trouble:"), lines).to_string());
+        }
         parts.push(self.money().to_string());
         parts.push(self.recent(look).to_string());
         if !self.notes.is_empty() {

@@ -123,7 +123,7 @@ fn base_fault(resolved: &ResolvedTemplate, catalogue: &Catalogue) -> Vec<String>
         let called = catalogue
             .iter()
             .flat_map(|base| std::iter::once(base.name.as_str()).chain(base.aliases.iter().map(String::as_str)));
-        let hint = near::hint(base.as_str(), called, "prism base-images list shows all");
+        let hint = near::hint(base.as_str(), called, "prism base-images list --all shows all");
         return vec![format!("base is {base}, which is not in the catalogue of base images; {hint}")];
     };
     if found.architectures.contains_key(&architecture) {

@@ -12,7 +12,7 @@ use prism_domain::money::MicroDollars;
 use prism_domain::request::CompilationRequest;
 use prism_domain::schedule::Queued;
 use prism_domain::slot::{Demand, Slot};
-use prism_domain::update::{Context, Observation, SeenImage, observe};
+use prism_domain::update::{BaseImageUpdate, Context, Direction, Observation, SeenImage, TrackedImage, observe};
 use serde_json::json;
 
 use super::*;
@@ -41,13 +41,17 @@ pub fn tracked(name: &str, ami: &str) -> TrackedImage {
     }
 }
 
-fn update() -> BaseImageUpdate {
+pub fn update() -> BaseImageUpdate {
     let known = TrackedImage { sequence: 2, ..tracked("ubuntu-22.04", "ami-00000001") };
     let context = Context { quarantine_after: 3, ..Context::default() };
     match observe(&known.id, Some(&known), &seen("ami-00000002"), context, at("2026-11-22T15:00:00Z")) {
         Observation::Moved(moved) => moved.1,
         other => panic!("no update: {other:?}"),
     }
+}
+
+fn base_of(update: BaseImageUpdate) -> Base {
+    Base { tracked: Some(tracked("ubuntu-22.04", "ami-00000002")), updates: vec![update] }
 }
 
 fn x86() -> prism_domain::architecture::Architecture {
@@ -240,6 +244,7 @@ fn standing(yaml: &str, known: &[Known]) -> Standing {
             channel: known.channel.clone(),
             held: known.held.clone(),
             condition: condition(known),
+            made: Vec::new(),
         });
     Standing {
         resolved: crate::standing::resolve(&template.slug, &all),
@@ -259,14 +264,9 @@ pub fn everything() -> Everything {
     let [done, failed, waiting] = <[Build; 3]>::try_from(builds()).unwrap();
     let building = Held { stage: Stage::Building, ..held(&done) };
     let running = Build { outcome: None, published_at: None, ending: None, ..done.clone() };
-    let moved = Known {
-        channel: Some(channel("genomics", "ami-00000001")),
-        tracked: Some(tracked("ubuntu-22.04", "ami-00000002")),
-        update: Some(update()),
-        ..Known::default()
-    };
-    let compiled =
-        Known { tracked: None, update: None, channel: Some(channel("basics", "ami-00000002")), ..Known::default() };
+    let moved =
+        Known { channel: Some(channel("genomics", "ami-00000001")), base: base_of(update()), ..Known::default() };
+    let compiled = Known { channel: Some(channel("basics", "ami-00000002")), ..Known::default() };
     let queued = Known {
         held: Some(held(&waiting)),
         channel: Some(channel("python-ml", "ami-00000001")),
@@ -288,10 +288,7 @@ pub fn everything() -> Everything {
         disabled,
         standing("name: Broken\ninherits: nobody", &[]),
     ];
-    let bases = Bases::from([(
-        ("ubuntu-22.04".parse().unwrap(), x86()),
-        Base { tracked: Some(tracked("ubuntu-22.04", "ami-00000002")), updates: vec![update()] },
-    )]);
+    let bases = Bases::from([(("ubuntu-22.04".parse().unwrap(), x86()), base_of(update()))]);
     Everything { templates, bases }
 }
 
@@ -317,12 +314,8 @@ fn a_failed_build_is_told_until_one_succeeds() {
 
 #[test]
 fn an_image_whose_base_moved_is_behind_until_a_build_of_it_is_queued() {
-    let known = Known {
-        channel: Some(channel("python-ml", "ami-00000001")),
-        tracked: Some(tracked("ubuntu-22.04", "ami-00000002")),
-        update: Some(update()),
-        ..Known::default()
-    };
+    let known =
+        Known { channel: Some(channel("python-ml", "ami-00000001")), base: base_of(update()), ..Known::default() };
     assert_eq!(
         line(&known),
         "⚠ Pending security update (high): ubuntu-22.04 moved 1 day 2 hours ago, and no build is queued yet"
@@ -336,4 +329,23 @@ fn an_image_whose_base_moved_is_behind_until_a_build_of_it_is_queued() {
     );
     let level_with_it = Known { channel: Some(channel("python-ml", "ami-00000002")), ..known };
     assert!(line(&level_with_it).starts_with("✓ Compiled"));
+}
+
+#[test]
+fn an_image_that_stands_on_what_its_vendor_took_back_says_so() {
+    let known = Known {
+        channel: Some(channel("python-ml", "ami-00000001")),
+        base: base_of(BaseImageUpdate { direction: Direction::Back, ..update() }),
+        ..Known::default()
+    };
+    assert_eq!(
+        line(&known),
+        "⚠ Stands on a withdrawn image: ubuntu-22.04 went back to an older one 1 day 2 hours ago, and no build is queued"
+    );
+    assert_eq!(condition(&known).words(&look()), "stands on a withdrawn image");
+    let waiting = builds().remove(2);
+    let queued = Known { held: Some(held(&waiting)), builds: vec![waiting], ..known.clone() };
+    assert!(line(&queued).starts_with("⚠ Stands on a withdrawn image, queued for tonight (02:00 UTC, in 9 hours): "));
+    let older = Known { channel: Some(channel("python-ml", "ami-00000000")), ..known };
+    assert!(line(&older).starts_with("⚠ Pending base image update"), "it never had what was taken back");
 }

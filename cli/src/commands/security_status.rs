@@ -1,0 +1,260 @@
+//! `prism templates auto-ami security-status`: reading what it shows, and what that comes to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use prism_aws::{base_images, policies};
+use prism_domain::architecture::Architecture;
+use prism_domain::claim::Stage;
+use prism_domain::duration::before;
+use prism_domain::id::BaseImageName;
+use prism_domain::policy::Policy;
+use prism_domain::problem::printable;
+use prism_domain::slot::{Approval, needs_approval};
+use prism_domain::update::BaseImageUpdate;
+use prism_domain::watch::Trouble;
+
+use super::On;
+use super::security_status_view::{Affected, Available, Plan, Recent, SecurityStatus, WithdrawnRow, WrongRow};
+use crate::condition::Condition;
+use crate::pending::{self, Gist, Pending, gist};
+use crate::progress::during;
+use crate::stack::Stack;
+use crate::standing::{Base, Bases, Everything, Standing, TargetStanding, everything};
+use crate::wrong::Wrong;
+
+/// For how long an update counts as recent.
+const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What a security status is made of.
+pub struct Facts {
+    pub all: Everything,
+    pub policy: Policy,
+    pub troubles: Vec<Trouble>,
+    pub looked_at: Option<Timestamp>,
+}
+
+/// Reads and answers.
+pub async fn run(on: &On) -> anyhow::Result<()> {
+    let stack = on.stack().await?;
+    let facts = during("reading the security status", read(&stack)).await?;
+    on.output.give(&security_status(&facts, on.output.look.now))
+}
+
+async fn read(stack: &Stack) -> anyhow::Result<Facts> {
+    Ok(Facts {
+        all: everything(stack).await?,
+        policy: policies::current(&stack.table).await?,
+        troubles: base_images::all_troubles(&stack.table, &stack.region).await?,
+        looked_at: base_images::last_run(&stack.table, &stack.region).await?.map(|run| run.looked_at),
+    })
+}
+
+/// What the facts come to.
+pub fn security_status(facts: &Facts, now: Timestamp) -> SecurityStatus {
+    let users = users(&facts.all);
+    SecurityStatus {
+        at: now,
+        available: available(&users, &facts.policy),
+        recent: recent(&users, &facts.all.bases, now),
+        withdrawn: withdrawn(&users, &facts.policy),
+        troubles: troubles(&users, &facts.all.bases, &facts.troubles),
+        looked_at: facts.looked_at,
+    }
+}
+
+/// A target with an image, and what that lacks.
+struct User<'a> {
+    standing: &'a Standing,
+    target: &'a TargetStanding,
+    lacks: Pending,
+}
+
+/// Who stands on each base image.
+type Users<'a> = BTreeMap<(BaseImageName, Architecture), Vec<User<'a>>>;
+
+fn users(all: &Everything) -> Users<'_> {
+    let mut users = Users::new();
+    for standing in &all.templates {
+        for target in &standing.targets {
+            let Some(channel) = &target.channel else { continue };
+            let lacks = pending::of(target, &all.bases);
+            users.entry((channel.base.clone(), target.architecture)).or_default().push(User {
+                standing,
+                target,
+                lacks,
+            });
+        }
+    }
+    users
+}
+
+/// The updates that somebody lacks, by base image; of an architecture alone where the others lack something else.
+fn available(users: &Users<'_>, policy: &Policy) -> Vec<Available> {
+    let mut found: Vec<Available> = Vec::new();
+    for ((base, architecture), users) in users {
+        let lacking: Vec<&User<'_>> = users.iter().filter(|user| !user.lacks.updates.is_empty()).collect();
+        let updates: BTreeMap<_, _> =
+            lacking.iter().flat_map(|user| &user.lacks.updates).map(|update| (&update.id, update)).collect();
+        let Some(gist) = gist(updates.values().copied()) else { continue };
+        let Some(since) = updates.values().map(|update| update.updated_at).min() else { continue };
+        let affected = lacking.iter().map(|user| affected(user, policy)).collect();
+        let ids = updates.keys().map(|id| (*id).clone()).collect();
+        let row = Available {
+            base: base.clone(),
+            architectures: [*architecture].into(),
+            differs: false,
+            gist,
+            since,
+            updates: ids,
+            affected,
+        };
+        match found.iter_mut().find(|other| other.base == *base && alike(&other.gist, &row.gist)) {
+            Some(other) => other.join(row),
+            None => found.push(row),
+        }
+    }
+    for row in &mut found {
+        row.differs = differs(&row.base, &row.architectures, users);
+    }
+    found.sort_by(|one, other| (other.gist.level, &one.base).cmp(&(one.gist.level, &other.base)));
+    found
+}
+
+/// Whether somebody stands on other architectures of a base image than these.
+fn differs(base: &BaseImageName, these: &BTreeSet<Architecture>, users: &Users<'_>) -> bool {
+    users.keys().any(|(name, architecture)| name == base && !these.contains(architecture))
+}
+
+/// Whether two architectures can be told as one.
+fn alike(one: &Gist, other: &Gist) -> bool {
+    let worst = |gist: &Gist| gist.worst.as_ref().map(|fix| fix.cve.clone());
+    (one.level, one.confidence, one.update_type, worst(one))
+        == (other.level, other.confidence, other.update_type, worst(other))
+}
+
+fn affected(user: &User<'_>, policy: &Policy) -> Affected {
+    Affected {
+        template: user.standing.record.name.clone(),
+        architecture: user.target.architecture,
+        plan: plan(user, policy),
+    }
+}
+
+/// When a target is rebuilt by itself; if it is not, why not.
+fn plan(user: &User<'_>, policy: &Policy) -> Plan {
+    let not = |reason: String| Plan::NotPlanned { reason };
+    let disabled = |reason: &str| not(format!("template is disabled: {}", printable(reason, 200)));
+    let name = &user.standing.record.name;
+    if let Some(held) = &user.target.held {
+        let build = held.queued.build.clone();
+        return match (held.stage, needs_approval(&held.queued.demand, policy), &held.queued.disabled) {
+            (Stage::Building, ..) => Plan::Running { build },
+            (Stage::Waiting, _, Some(reason)) => disabled(reason),
+            (Stage::Waiting, Some(approval), None) => {
+                let what = match approval {
+                    Approval::LowUrgency => "its update is of low level",
+                    Approval::EmergencyMoney => "it takes emergency money",
+                };
+                not(format!("waits for approval, since {what}: prism templates auto-ami build {name}"))
+            }
+            (Stage::Waiting, None, None) => {
+                Plan::Scheduled { build, at: held.parked.as_ref().map_or(held.slot.at, |parked| parked.until) }
+            }
+        };
+    }
+    if let Some(reason) = &user.standing.record.disabled {
+        return disabled(reason);
+    }
+    if let Err(fault) = &user.standing.resolved {
+        return not(format!("it cannot be built: {}", printable(fault, 200)));
+    }
+    match &user.target.condition {
+        Condition::Failed { build, message, .. } => not(format!("{build} failed: {}", printable(message, 200))),
+        _ if user.lacks.updates.is_empty() && !policy.rebuild_on_rollback => {
+            not("rebuild_on_rollback of the policy is off".to_owned())
+        }
+        _ => not("no build is queued yet".to_owned()),
+    }
+}
+
+/// The updates of the last days that everybody has by now who stands on the base image.
+fn recent(users: &Users<'_>, bases: &Bases, now: Timestamp) -> Vec<Recent> {
+    let mut found: BTreeMap<&BaseImageName, Vec<(&BaseImageUpdate, Timestamp)>> = BTreeMap::new();
+    for (key, users) in users {
+        let Some(base) = bases.get(key) else { continue };
+        let young = base.updates.iter().filter(|update| update.updated_at >= before(now, RECENT));
+        for update in young.filter(|update| leads_on(update, base)) {
+            let lacked = users.iter().any(|user| user.lacks.updates.contains(update));
+            let done = users.iter().filter_map(|user| had_at(user.target, update, base)).max();
+            if let (false, Some(done)) = (lacked, done) {
+                found.entry(&key.0).or_default().push((update, done));
+            }
+        }
+    }
+    let rows = found.into_iter().filter_map(|(base, updates)| {
+        let architectures = updates.iter().map(|(update, _)| update.id.image.architecture).collect();
+        Some(Recent {
+            base: base.clone(),
+            differs: differs(base, &architectures, users),
+            architectures,
+            gist: gist(updates.iter().map(|(update, _)| *update))?,
+            completed_at: updates.iter().map(|(_, done)| *done).max()?,
+            updates: updates.iter().map(|(update, _)| update.id.clone()).collect(),
+        })
+    });
+    let mut rows: Vec<Recent> = rows.collect();
+    rows.sort_by(|one, other| (other.completed_at, &one.base).cmp(&(one.completed_at, &other.base)));
+    rows
+}
+
+/// Whether a move is on the way to what the base image is now.
+fn leads_on(update: &BaseImageUpdate, base: &Base) -> bool {
+    let lacks = pending::pending(&update.previous_image_id, base);
+    lacks.updates.iter().any(|lacked| lacked.id == update.id)
+}
+
+/// When a target got what a move brought: the first image of those remembered that was made since and has it.
+/// Nothing if it was there before.
+fn had_at(target: &TargetStanding, update: &BaseImageUpdate, base: &Base) -> Option<Timestamp> {
+    let channel = target.channel.as_ref().filter(|channel| channel.since >= update.updated_at)?;
+    let has = |on| !pending::pending(on, base).updates.iter().any(|lacked| lacked.id == update.id);
+    let made = target.made.iter().filter(|made| made.at >= update.updated_at && has(&made.on)).map(|made| made.at);
+    Some(made.min().unwrap_or(channel.since))
+}
+
+/// Images in use that their vendor has taken back.
+fn withdrawn(users: &Users<'_>, policy: &Policy) -> Vec<WithdrawnRow> {
+    let mut rows: Vec<WithdrawnRow> = Vec::new();
+    for user in users.values().flatten() {
+        let Some(update) = &user.lacks.withdrawn else { continue };
+        let affected = affected(user, policy);
+        match rows.iter_mut().find(|row| row.update == update.id) {
+            Some(row) => row.affected.push(affected),
+            None => rows.push(WithdrawnRow {
+                update: update.id.clone(),
+                withdrawn: update.previous_image_id.clone(),
+                image: update.image_id.clone(),
+                since: update.updated_at,
+                affected: vec![affected],
+            }),
+        }
+    }
+    rows
+}
+
+/// What is wrong with base images: with one on which somebody stands, whatever it is; with others, if it is more than
+/// that the region does not have them.
+fn troubles(users: &Users<'_>, bases: &Bases, troubles: &[Trouble]) -> Vec<WrongRow> {
+    let tracked = bases.values().filter_map(|base| base.tracked.as_ref());
+    let row = |wrong: Wrong| {
+        let users = users.get(&(wrong.image.name.clone(), wrong.image.architecture)).into_iter().flatten();
+        let templates = users.map(|user| user.standing.record.name.clone()).collect();
+        WrongRow { wrong, templates }
+    };
+    let rows = Wrong::all(tracked, troubles).into_iter().map(row);
+    rows.filter(|row| !row.templates.is_empty() || !row.wrong.is_missing()).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+use prism_domain::id::TrackedImageId;
+use prism_domain::level::SecurityLevel;
+use prism_domain::watch::TroubleKind;
+
+use super::*;
+use crate::condition::tests as other;
+use crate::look::tests::{look, plain};
+use crate::output::Answer as _;
+use crate::samples::{ami, at, back, base, cve, judged, kernel, trouble, update};
+use crate::standing::Made;
+
+/// As `other::everything`, its base image having moved so.
+fn facts(updates: &[BaseImageUpdate]) -> Facts {
+    let mut all = other::everything();
+    for known in all.bases.values_mut() {
+        *known = base(updates.to_vec());
+    }
+    Facts { all, policy: Policy::default(), troubles: Vec::new(), looked_at: Some(at("2026-11-23T16:50:00Z")) }
+}
+
+fn status(facts: &Facts) -> SecurityStatus {
+    security_status(facts, look().now)
+}
+
+fn told(facts: &Facts) -> String {
+    plain(&status(facts).text(&look()))
+}
+
+fn critical() -> BaseImageUpdate {
+    let fixes = vec![kernel(), cve("CVE-2024-0001", SecurityLevel::High), cve("CVE-2024-0002", SecurityLevel::Low)];
+    judged(update(1, 1, 2), SecurityLevel::Critical, fixes)
+}
+
+/// Puts a template's image on the n-th image of its base, published then.
+fn put(facts: &mut Facts, name: &str, on: u32, when: &str) {
+    for standing in facts.all.templates.iter_mut().filter(|standing| standing.record.name.as_str() == name) {
+        for target in &mut standing.targets {
+            if let Some(channel) = &mut target.channel {
+                (channel.base_image_id, channel.since) = (ami(on), at(when));
+                target.made = vec![Made { on: ami(on), at: at(when) }];
+            }
+        }
+    }
+}
+
+/// Everything that can be told at once.
+fn much() -> Facts {
+    let mut facts = facts(&[critical()]);
+    let id = facts.all.bases.keys().next().cloned().unwrap();
+    let image = TrackedImageId { name: id.0, architecture: id.1, region: other::region() };
+    let rocky: BaseImageName = "rocky-9".parse().unwrap();
+    let debian: BaseImageName = "debian-12".parse().unwrap();
+    let on = |template: &mut Standing, name: &BaseImageName, on: u32, when: &str| {
+        let target = &mut template.targets[0];
+        let channel = target.channel.as_mut().unwrap();
+        (channel.base, channel.base_image_id, channel.since) = (name.clone(), ami(on), at(when));
+        target.made = vec![Made { on: ami(on), at: at(when) }];
+    };
+    on(&mut facts.all.templates[0], &rocky, 3, "2026-11-23T14:00:00Z");
+    on(&mut facts.all.templates[5], &debian, 3, "2026-11-20T14:00:00Z");
+    facts
+        .all
+        .bases
+        .insert((rocky, image.architecture), base(vec![judged(update(2, 2, 3), SecurityLevel::High, vec![kernel()])]));
+    facts.all.bases.insert((debian, image.architecture), base(vec![back(3, 3, 2)]));
+    let elsewhere = |name: &str| TrackedImageId { name: name.parse().unwrap(), ..image.clone() };
+    facts.troubles = vec![
+        trouble(&image, TroubleKind::Absent, "names ami-00000009, which does not exist"),
+        trouble(&elsewhere("sles-16"), TroubleKind::Missing, "is not in this region"),
+        trouble(&elsewhere("windows-2022"), TroubleKind::Unreachable, "could not be asked for"),
+    ];
+    facts
+}
+
+#[test]
+fn a_security_status_tells_what_is_lacked_what_is_done_and_what_is_wrong() {
+    let facts = much();
+    insta::assert_snapshot!(told(&facts));
+    insta::assert_json_snapshot!(status(&facts));
+}
+
+#[test]
+fn where_nobody_lacks_anything_that_is_said() {
+    let mut facts = facts(&[critical()]);
+    for name in ["genomics", "python-ml"] {
+        put(&mut facts, name, 2, "2026-11-22T10:00:00Z");
+    }
+    assert_eq!(
+        told(&facts),
+        "SECURITY UPDATE STATUS\n\nNo security updates are pending.\n\nRecent Security Updates:\n\
+         └── ubuntu-22.04: Security patches applied (completed yesterday)"
+    );
+}
+
+#[test]
+fn an_update_of_which_nothing_is_known_says_so() {
+    let told = told(&facts(&[update(1, 1, 2)]));
+    assert!(
+        told.contains(
+            "High Updates Available:\n└── ubuntu-22.04: what it fixes is not known; counts as high until it is\n"
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn several_updates_of_a_base_image_are_told_as_one_with_the_worst_level() {
+    let maintenance = judged(update(2, 2, 3), SecurityLevel::Low, Vec::new());
+    let status = status(&facts(&[maintenance, critical()]));
+    let [critical, ..] = status.available.as_slice() else { panic!("nothing is available") };
+    assert_eq!((status.available.len(), critical.updates.len()), (1, 2));
+    assert_eq!((critical.gist.level, critical.affected.len()), (SecurityLevel::Critical, 4));
+}
+
+#[test]
+fn an_update_is_available_until_the_last_template_has_it() {
+    let mut facts = facts(&[critical()]);
+    put(&mut facts, "genomics", 2, "2026-11-23T10:00:00Z");
+    let some = status(&facts);
+    assert_eq!(some.available[0].affected.len(), 1);
+    assert!(some.recent.is_empty());
+    put(&mut facts, "python-ml", 2, "2026-11-23T14:00:00Z");
+    let all = status(&facts);
+    assert!(all.available.is_empty());
+    assert_eq!(all.recent[0].completed_at, at("2026-11-23T14:00:00Z"));
+}
+
+#[test]
+fn why_a_template_is_not_rebuilt_by_itself_is_told() {
+    let mut facts = facts(&[critical()]);
+    let plan_of = |facts: &Facts, name: &str| {
+        let status = status(facts);
+        let affected = status.available[0].affected.iter().find(|affected| affected.template.as_str() == name);
+        affected.map(|affected| affected.plan.clone()).unwrap()
+    };
+    assert_eq!(plan_of(&facts, "genomics"), Plan::NotPlanned { reason: "no build is queued yet".into() });
+    assert!(matches!(plan_of(&facts, "python-ml"), Plan::Scheduled { .. }));
+    facts.all.templates[2].record.disabled = Some("frozen".into());
+    assert_eq!(plan_of(&facts, "genomics"), Plan::NotPlanned { reason: "template is disabled: frozen".into() });
+    let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
+    held.queued.demand.urgency = prism_domain::level::Urgency::Low;
+    held.queued.demand.approved = false;
+    assert_eq!(
+        plan_of(&facts, "python-ml"),
+        Plan::NotPlanned {
+            reason: "waits for approval, since its update is of low level: prism templates auto-ami build python-ml"
+                .into()
+        }
+    );
+    facts.all.templates[1].targets[0].held.as_mut().unwrap().stage = Stage::Building;
+    assert!(matches!(plan_of(&facts, "python-ml"), Plan::Running { .. }));
+}
+
+#[test]
+fn architectures_are_told_only_where_they_differ() {
+    let mut facts = facts(&[critical()]);
+    let arm = |update: BaseImageUpdate| {
+        let mut update = update;
+        update.id.image.architecture = Architecture::Arm64;
+        update
+    };
+    let name: BaseImageName = "ubuntu-22.04".parse().unwrap();
+    let mut other = facts.all.templates[2].targets[0].clone();
+    other.architecture = Architecture::Arm64;
+    facts.all.templates[2].targets.push(other);
+    facts.all.bases.insert((name.clone(), Architecture::Arm64), base(vec![arm(critical())]));
+    let same = told(&facts);
+    assert!(same.contains("└── ubuntu-22.04: CVE-2024-1234") && same.contains("python-ml (x86_64)"), "{same}");
+    facts.all.bases.insert((name, Architecture::Arm64), base(vec![arm(update(1, 1, 2))]));
+    let differ = told(&facts);
+    assert!(differ.contains("ubuntu-22.04 (x86_64): CVE-2024-1234"), "{differ}");
+    assert!(differ.contains("ubuntu-22.04 (arm64): what it fixes is not known"), "{differ}");
+}
+
+#[test]
+fn base_images_that_nobody_has_looked_at_for_long_are_told() {
+    let facts = Facts { looked_at: Some(at("2026-11-23T11:00:00Z")), ..facts(&[critical()]) };
+    assert!(told(&facts).ends_with(
+        "└── all were last looked at Mon 23 Nov 2026 11:00 UTC (6 hours ago): what moved since then is not known"
+    ));
+}

@@ -1,0 +1,325 @@
+//! `prism templates auto-ami security-status`: what it shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anstyle::Style;
+use jiff::{SignedDuration, Timestamp};
+use prism_domain::architecture::Architecture;
+use prism_domain::assessment::FixedCve;
+use prism_domain::duration::after;
+use prism_domain::id::{AmiId, BaseImageName, BuildId, TemplateName, UpdateId};
+use prism_domain::level::SecurityLevel;
+use prism_domain::problem::printable;
+use prism_domain::update::UpdateType;
+use serde::Serialize;
+use termtree::Tree;
+
+use crate::look::{BAD, BOLD, Look, WARN, branch, paint, some};
+use crate::output::Answer;
+use crate::pending::Gist;
+use crate::wrong::Wrong;
+
+/// How many names are told in a line.
+const TOLD: usize = 12;
+
+/// After how long without a look at base images that is told.
+const STALE: SignedDuration = SignedDuration::from_hours(2);
+
+/// How templates stand to the updates of their base images.
+#[derive(Debug, Serialize)]
+pub struct SecurityStatus {
+    pub at: Timestamp,
+    /// The worst first.
+    pub available: Vec<Available>,
+    /// What all have by now, newest first.
+    pub recent: Vec<Recent>,
+    pub withdrawn: Vec<WithdrawnRow>,
+    pub troubles: Vec<WrongRow>,
+    /// When base images were last looked at.
+    pub looked_at: Option<Timestamp>,
+}
+
+/// What templates lack of a base image's updates.
+#[derive(Debug, Serialize)]
+pub struct Available {
+    pub base: BaseImageName,
+    pub architectures: BTreeSet<Architecture>,
+    /// Whether other architectures of it that templates stand on lack something else, or nothing.
+    #[serde(skip)]
+    pub differs: bool,
+    #[serde(flatten)]
+    pub gist: Gist,
+    /// Since when there is the first of them.
+    pub since: Timestamp,
+    pub updates: Vec<UpdateId>,
+    pub affected: Vec<Affected>,
+}
+
+/// A target that lacks something.
+#[derive(Debug, Serialize)]
+pub struct Affected {
+    pub template: TemplateName,
+    pub architecture: Architecture,
+    #[serde(flatten)]
+    pub plan: Plan,
+}
+
+/// When a target is rebuilt by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "rebuild", rename_all = "snake_case")]
+pub enum Plan {
+    /// That is happening.
+    Running { build: BuildId },
+    /// Then.
+    Scheduled { build: BuildId, at: Timestamp },
+    /// It is not.
+    NotPlanned { reason: String },
+}
+
+/// What all have by now.
+#[derive(Debug, Serialize)]
+pub struct Recent {
+    pub base: BaseImageName,
+    pub architectures: BTreeSet<Architecture>,
+    /// Whether templates stand on other architectures of it too, of which this is not told.
+    #[serde(skip)]
+    pub differs: bool,
+    #[serde(flatten)]
+    pub gist: Gist,
+    pub completed_at: Timestamp,
+    pub updates: Vec<UpdateId>,
+}
+
+/// An image in use that its vendor has taken back.
+#[derive(Debug, Serialize)]
+pub struct WithdrawnRow {
+    /// The move back.
+    pub update: UpdateId,
+    pub withdrawn: AmiId,
+    /// What the base image went back to.
+    pub image: AmiId,
+    pub since: Timestamp,
+    pub affected: Vec<Affected>,
+}
+
+/// What is wrong with a base image, and who stands on it.
+#[derive(Debug, Serialize)]
+pub struct WrongRow {
+    #[serde(flatten)]
+    pub wrong: Wrong,
+    pub templates: BTreeSet<TemplateName>,
+}
+
+impl Available {
+    /// Takes in another architecture that lacks the same.
+    pub fn join(&mut self, other: Self) {
+        self.architectures.extend(other.architectures);
+        self.gist.cves = self.gist.cves.max(other.gist.cves);
+        self.gist.partly_unknown |= other.gist.partly_unknown;
+        self.since = self.since.min(other.since);
+        self.updates.extend(other.updates);
+        self.affected.extend(other.affected);
+        self.affected
+            .sort_by(|one, other| (&one.template, one.architecture).cmp(&(&other.template, other.architecture)));
+    }
+}
+
+impl Answer for SecurityStatus {
+    fn text(&self, look: &Look) -> String {
+        let mut parts = vec![paint(BOLD, "SECURITY UPDATE STATUS")];
+        parts.extend(SecurityLevel::ALL.into_iter().filter_map(|level| self.of_level(level, look)));
+        if self.available.is_empty() {
+            parts.push("No security updates are pending.".to_owned());
+        }
+        parts.extend(section(
+            BOLD,
+            "Recent Security Updates:",
+            self.recent.iter().map(|row| Tree::new(row.line(look))),
+        ));
+        parts.extend(section(WARN, "Withdrawn Images In Use:", self.withdrawn.iter().map(|row| row.tree(look))));
+        parts.extend(section(WARN, "Base Images In Trouble:", self.trouble(look)));
+        parts.join("\n\n")
+    }
+}
+
+/// A heading and what stands below it; nothing if nothing does.
+fn section(style: Style, head: &str, rows: impl IntoIterator<Item = Tree<String>>) -> Option<String> {
+    let tree = branch(paint(style, head), rows);
+    (!tree.leaves.is_empty()).then(|| tree.to_string().trim_end().to_owned())
+}
+
+impl SecurityStatus {
+    fn of_level(&self, level: SecurityLevel, look: &Look) -> Option<String> {
+        let (style, word) = match level {
+            SecurityLevel::Critical => (BAD, "Critical"),
+            SecurityLevel::High => (WARN, "High"),
+            SecurityLevel::Medium => (BOLD, "Medium"),
+            SecurityLevel::Low => (BOLD, "Low"),
+        };
+        let rows = self.available.iter().filter(|row| row.gist.level == level).map(|row| row.tree(look));
+        section(style, &format!("{word} Updates Available:"), rows)
+    }
+
+    fn trouble(&self, look: &Look) -> Vec<Tree<String>> {
+        let mut rows: Vec<Tree<String>> = self.troubles.iter().map(|row| row.tree(look)).collect();
+        match self.looked_at {
+            None => rows.push(Tree::new("none has been looked at yet".to_owned())),
+            Some(at) if after(at, STALE) <= look.now => rows.push(Tree::new(format!(
+                "all were last looked at {}: what moved since then is not known",
+                look.instant(at)
+            ))),
+            Some(_) => {}
+        }
+        rows
+    }
+}
+
+impl Available {
+    fn tree(&self, look: &Look) -> Tree<String> {
+        let mut facts = vec![format!("Affected templates: {}", some(self.names(), TOLD))];
+        facts.extend(plans(&self.affected, look));
+        let level = match self.gist.level {
+            SecurityLevel::Critical | SecurityLevel::High => String::new(),
+            lower => format!(" --level {lower}"),
+        };
+        facts.push(match self.gist.update_type {
+            UpdateType::Security => {
+                format!("Manual rebuild: prism templates auto-ami build --security-update{level}")
+            }
+            UpdateType::Feature | UpdateType::Maintenance => {
+                "Manual rebuild: prism templates auto-ami build NAME".to_owned()
+            }
+        });
+        branch(
+            format!("{}: {}", paint(BOLD, title(&self.base, &self.architectures, self.differs)), what(&self.gist)),
+            facts,
+        )
+    }
+
+    /// Each template once; its architecture where it has another that is not affected, or that is told elsewhere.
+    fn names(&self) -> Vec<String> {
+        let mut of: BTreeMap<&TemplateName, BTreeSet<Architecture>> = BTreeMap::new();
+        for affected in &self.affected {
+            of.entry(&affected.template).or_default().insert(affected.architecture);
+        }
+        let name = |(name, on): (&TemplateName, BTreeSet<Architecture>)| {
+            if on.len() == self.architectures.len() || self.architectures.len() == 1 {
+                return name.to_string();
+            }
+            format!("{name} ({})", listed(&on))
+        };
+        of.into_iter().map(name).collect()
+    }
+}
+
+/// A base image, with its architectures where they have to be told.
+fn title(base: &BaseImageName, on: &BTreeSet<Architecture>, differs: bool) -> String {
+    if differs { format!("{base} ({})", listed(on)) } else { base.to_string() }
+}
+
+fn listed(architectures: &BTreeSet<Architecture>) -> String {
+    architectures.iter().map(|architecture| architecture.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// What updates bring, in a few words: `CVE-2024-1234 (kernel vulnerability) and 3 more`.
+pub fn what(gist: &Gist) -> String {
+    let unknown = format!("what it fixes is not known; counts as {} until it is", gist.level);
+    match (&gist.worst, gist.update_type) {
+        (Some(worst), _) => {
+            let more = gist.cves.saturating_sub(1);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let rest = if gist.partly_unknown { "; what else it fixes is not known" } else { "" };
+            format!("{}{more}{rest}", headline(worst))
+        }
+        (None, _) if gist.partly_unknown => unknown,
+        (None, UpdateType::Security) if gist.cves > 0 => super::base_images_explain_view::vulnerabilities(gist.cves),
+        (None, UpdateType::Security) => "security update".to_owned(),
+        (None, UpdateType::Feature) => "feature update".to_owned(),
+        (None, UpdateType::Maintenance) => "maintenance update".to_owned(),
+    }
+}
+
+fn headline(fix: &FixedCve) -> String {
+    let mut facts = Vec::new();
+    facts.extend(fix.package.as_ref().map(|package| format!("{} vulnerability", printable(&package.name, 60))));
+    facts.extend(fix.exploited_since.map(|_| "known to be exploited".to_owned()));
+    if facts.is_empty() { fix.cve.to_string() } else { format!("{} ({})", fix.cve, facts.join(", ")) }
+}
+
+/// When targets are rebuilt by themselves: a line for those that are, and one for each reason why others are not.
+fn plans(affected: &[Affected], look: &Look) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut starts = Vec::new();
+    let mut running = Vec::new();
+    let mut not: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for one in affected {
+        match &one.plan {
+            Plan::Running { build } => running.push(build.to_string()),
+            Plan::Scheduled { build, at } => starts.push((*at, build)),
+            Plan::NotPlanned { reason } => not.entry(reason).or_default().push(one.template.to_string()),
+        }
+    }
+    if !running.is_empty() {
+        lines.push(format!("Auto-rebuild: running ({})", some(running, TOLD)));
+    }
+    if let Some((first, _)) = starts.iter().min() {
+        let when = if look.is_now(*first) {
+            "now".to_owned()
+        } else {
+            format!("{} ({})", look.span(*first), look.clock(*first))
+        };
+        let of = if starts.len() > 1 { format!(", the first of {}", starts.len()) } else { String::new() };
+        lines.push(format!("Auto-rebuild scheduled: {when}{of}"));
+    }
+    let none = lines.is_empty() && not.len() == 1;
+    for (reason, mut names) in not {
+        names.dedup();
+        let of = if none { String::new() } else { format!(" for {}", some(names, TOLD)) };
+        lines.push(format!("Auto-rebuild: not planned{of}: {reason}"));
+    }
+    lines
+}
+
+impl Recent {
+    fn line(&self, look: &Look) -> String {
+        let what = match self.gist.update_type {
+            UpdateType::Security => "Security patches applied",
+            UpdateType::Feature => "Feature update",
+            UpdateType::Maintenance => "Maintenance update",
+        };
+        format!(
+            "{}: {what} (completed {})",
+            title(&self.base, &self.architectures, self.differs),
+            look.done(self.completed_at)
+        )
+    }
+}
+
+impl WithdrawnRow {
+    fn tree(&self, look: &Look) -> Tree<String> {
+        let image = &self.update.image;
+        let head = format!(
+            "{} ({}): its vendor took {} back {}, and has {} in its place",
+            image.name,
+            image.architecture,
+            self.withdrawn,
+            look.done(self.since),
+            self.image
+        );
+        let names = self.affected.iter().map(|affected| affected.template.to_string());
+        let mut facts = vec![format!("Affected templates: {}", some(names, TOLD))];
+        facts.extend(plans(&self.affected, look));
+        facts.push("Manual rebuild: prism templates auto-ami build NAME".to_owned());
+        branch(head, facts)
+    }
+}
+
+impl WrongRow {
+    fn tree(&self, look: &Look) -> Tree<String> {
+        let mut tree = Tree::new(self.wrong.line(look));
+        if !self.templates.is_empty() {
+            tree.push(format!("Templates on it: {}", some(self.templates.iter().map(ToString::to_string), TOLD)));
+        }
+        tree
+    }
+}
