@@ -247,7 +247,7 @@ impl CollectAdvisories {
         let exploited = !read.exploited.is_empty() && read.exploited != known.exploited;
         let likely = !read.likely.is_empty() && read.likely != known.likely;
         if exploited {
-            advisories::keep_exploited(&self.advisories, &read.exploited, now).await?;
+            advisories::keep_exploited(&self.advisories, read, now).await?;
         }
         if likely {
             advisories::keep_likely(&self.advisories, &read.likely, now).await?;

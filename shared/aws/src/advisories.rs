@@ -80,16 +80,18 @@ pub async fn keep(table: &Table, advisories: &[Advisory]) -> Result<()> {
 pub async fn threats(table: &Table) -> Result<Threats> {
     let exploited = list::<(CveId, Date)>(table, "EXPLOITED#").await?.into_iter().collect();
     let likely = list::<(CveId, Probability)>(table, "LIKELY#").await?.into_iter().collect();
-    Ok(Threats { exploited, likely })
+    let windows = list::<CveId>(table, "WINDOWS#").await?.into_iter().collect();
+    Ok(Threats { exploited, windows, likely })
 }
 
-/// Keeps the vulnerabilities that are known to be exploited.
+/// Keeps the vulnerabilities that are known to be exploited, and which of them are Windows'.
 ///
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn keep_exploited(table: &Table, exploited: &BTreeMap<CveId, Date>, now: Timestamp) -> Result<()> {
-    keep_list(table, "EXPLOITED#", &exploited.iter().collect::<Vec<_>>(), now).await
+pub async fn keep_exploited(table: &Table, threats: &Threats, now: Timestamp) -> Result<()> {
+    keep_list(table, "WINDOWS#", &threats.windows.iter().collect::<Vec<_>>(), now).await?;
+    keep_list(table, "EXPLOITED#", &threats.exploited.iter().collect::<Vec<_>>(), now).await
 }
 
 /// Keeps the vulnerabilities that are likely to be.

@@ -28,6 +28,17 @@ struct Entry {
     #[serde(rename = "cveID")]
     cve: String,
     date_added: Date,
+    #[serde(default)]
+    vendor_project: String,
+    #[serde(default)]
+    product: String,
+}
+
+impl Entry {
+    /// Windows has no advisories of its own here: what is known of it stands in this catalogue alone.
+    fn is_of_windows(&self) -> bool {
+        self.vendor_project == "Microsoft" && self.product.contains("Windows")
+    }
 }
 
 impl Feed for Kev {
@@ -63,11 +74,16 @@ fn read(document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
     json::list(source, &meter, "vulnerabilities", |text| {
         count += 1;
         let read = json::record::<Entry>(text).and_then(|entry| match entry.cve.parse::<CveId>() {
-            Ok(cve) => Ok((cve, entry.date_added)),
+            Ok(cve) => Ok((cve, entry.date_added, entry.is_of_windows())),
             Err(error) => Err(format!("{} {error}", entry.cve)),
         });
         match read {
-            Ok((cve, added)) => drop(threats.exploited.insert(cve, added)),
+            Ok((cve, added, is_of_windows)) => {
+                if is_of_windows {
+                    threats.windows.insert(cve.clone());
+                }
+                threats.exploited.insert(cve, added);
+            }
             Err(reason) => skipped.add(&format!("entry {count}"), &reason),
         }
         if count > VULNERABILITIES { Err(Fault::TooMany { limit: VULNERABILITIES }) } else { Ok(()) }
