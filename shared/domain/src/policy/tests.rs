@@ -92,6 +92,7 @@ fn the_lines_that_the_examples_leave_to_the_reader_are_accepted_too() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a policy with every field, and what it is read as")]
 fn every_field_is_read() {
     let policy = read(&json!({
         "timezone": "Europe/Berlin", "popularity_threshold": 9, "popularity_window": "3 days",
