@@ -3,12 +3,16 @@
 //! prints them.
 #![expect(clippy::print_stdout, reason = "the tables are what one runs this for")]
 
+#[cfg(test)]
 #[path = "replay/al2.rs"]
 mod al2;
+#[cfg(test)]
 #[path = "replay/alma.rs"]
 mod alma;
+#[cfg(test)]
 #[path = "replay/data.rs"]
 mod data;
+#[cfg(test)]
 #[path = "replay/table.rs"]
 mod table;
 

@@ -1,6 +1,6 @@
 //! Amazon Linux 2, release by release. Amazon's advisories of those years are not at hand, so they are made of the
-//! release's own list of CVEs, one each, issued on the day that the release's name tells: what is tried is not whether
-//! the list is found, but what is made of it.
+//! release's own list of CVEs, one each, issued on the day of its notes: what is tried is not whether the list is found,
+//! but what is made of it.
 
 use prism_domain::advisory::{Advisory, AdvisoryKind, CveId, Ecosystem, Probability};
 use prism_domain::assessment::{Assessment, Published, Side, assess};
@@ -22,25 +22,30 @@ pub fn replay(data: &Data) {
     for ratings in [Ratings::Alma, Ratings::Unrated] {
         let mut table = Confusion::default();
         let mut far = Vec::new();
-        let advisories: Vec<Advisory> = data.releases.iter().flat_map(|release| advisories(data, release, ratings)).collect();
+        let advisories: Vec<Advisory> =
+            data.releases.iter().flat_map(|release| advisories(data, release, ratings)).collect();
         for pair in data.releases.windows(2) {
             let [previous, next] = pair else { unreachable!() };
             let judged = judge(data, previous, next, &advisories);
             let label = label(next);
             table.count(label, judged.level);
             if let Some(label) = label.filter(|label| apart(*label, judged.level) >= 2) {
-                far.push(format!("{} ({label} known, {} assigned: {})", next.version, judged.level, judged.reasons[0]));
+                far.push(format!(
+                    "- {} ({label} known, {} assigned: {})",
+                    next.version, judged.level, judged.reasons[0]
+                ));
             }
-            assert!(next.kev_at_release.is_empty() || judged.level == SecurityLevel::Critical, "{}", next.version);
+            assert!(next.exploited.is_empty() || judged.level == SecurityLevel::Critical, "{}", next.version);
             assert!(judged.confidence != Confidence::Certain, "dates are never certain");
         }
         println!("\nAmazon Linux 2, 93 moves, ratings: {ratings:?}\n\n{table}");
-        far.iter().for_each(|line| println!("- {line}"));
+        println!("{}", far.join("\n"));
     }
 }
 
 fn judge(data: &Data, previous: &Release, next: &Release, advisories: &[Advisory]) -> Assessment {
-    let seen = |release: &Release| image(format!("amzn2-ami-hvm-{}-x86_64-gp2", release.version), Some(at(release.date, 12)));
+    let seen =
+        |release: &Release| image(format!("amzn2-ami-hvm-{}-x86_64-gp2", release.version), Some(at(release.date, 12)));
     let (previous, next_image) = (seen(previous), seen(next));
     let side = |image| Side { image, findings: None, packages: None };
     let now = at(next.date, 18);
@@ -58,7 +63,7 @@ fn judge(data: &Data, previous: &Release, next: &Release, advisories: &[Advisory
 
 /// The worst rating that is known of what a release fixed, and critical if one of them was known to be exploited.
 fn label(release: &Release) -> Option<SecurityLevel> {
-    let exploited = (!release.kev_at_release.is_empty()).then_some(SecurityLevel::Critical);
+    let exploited = (!release.exploited.is_empty()).then_some(SecurityLevel::Critical);
     release.known_severity.values().map(|rating| level(rating)).chain(exploited).max()
 }
 
