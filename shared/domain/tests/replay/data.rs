@@ -21,6 +21,8 @@ pub struct Release {
     pub known_severity: BTreeMap<CveId, String>,
     #[serde(rename = "kev_at_release")]
     pub exploited: Vec<CveId>,
+    #[serde(rename = "kev_later")]
+    pub exploited_later: Vec<CveId>,
 }
 
 /// An advisory of AlmaLinux.
