@@ -90,7 +90,8 @@ pub(super) fn date_in_name(name: &str) -> Option<Date> {
     });
     let dotted = runs.windows(3).filter_map(|runs| {
         let [(at, year), (month_at, month), (day_at, day)] = runs else { return None };
-        let joined = |from: usize, length: usize, to: usize| from + length + 1 == to && name.get(to - 1..to) == Some(".");
+        let joined =
+            |from: usize, length: usize, to: usize| from + length + 1 == to && name.get(to - 1..to) == Some(".");
         let of_lengths = (year.len(), month.len(), day.len()) == (4, 2, 2);
         let is_date = of_lengths && joined(*at, 4, *month_at) && joined(*month_at, 2, *day_at);
         is_date.then(|| date(year, month, day)).flatten().map(|date| (*at, date))

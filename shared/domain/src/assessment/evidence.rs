@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::dates::{Between, end, settled};
 use super::packages::{Inventory, main_package};
 use super::windows::Days;
-use super::{FixedPackage, Finding, Published, Side};
+use super::{Finding, FixedPackage, Published, Side};
 use crate::advisory::{Advisory, AdvisoryKind, CveId, Fix, Installed, VersionOrder};
 use crate::level::Confidence;
 
@@ -111,12 +111,13 @@ fn installed(side: Side<'_>) -> Option<&[Installed]> {
 
 fn by_findings<'a>(before: &'a [Finding], after: &[Finding], published: &Published<'a>) -> Evidence<'a> {
     let left: BTreeSet<&CveId> = after.iter().map(|finding| &finding.cve).collect();
-    let gone: Vec<&Finding> =
-        before.iter().filter(|finding| finding.fixable && !left.contains(&finding.cve)).collect();
+    let gone: Vec<&Finding> = before.iter().filter(|finding| finding.fixable && !left.contains(&finding.cve)).collect();
     let cves: BTreeSet<&CveId> = gone.iter().map(|finding| &finding.cve).collect();
-    let about = published.advisories.unwrap_or_default().iter().filter(|advisory| {
-        advisory.cves.iter().any(|cve| cves.contains(cve))
-    });
+    let about = published
+        .advisories
+        .unwrap_or_default()
+        .iter()
+        .filter(|advisory| advisory.cves.iter().any(|cve| cves.contains(cve)));
     let evidence = Evidence::new(Basis::Findings).with(about.map(named));
     Evidence { gone, ..evidence }
 }

@@ -1,7 +1,7 @@
 //! From evidence to type, level and confidence.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -86,10 +86,11 @@ fn fixes(evidence: &Evidence<'_>, published: &Published<'_>, now: Timestamp) -> 
             package: None,
         }
     };
+    let gone: BTreeSet<&CveId> = evidence.gone.iter().map(|finding| &finding.cve).collect();
+    let advised: BTreeSet<&CveId> = evidence.fixings.iter().flat_map(|fixing| &fixing.advisory.cves).collect();
     for finding in &evidence.gone {
-        let is_rated = evidence.fixings.iter().any(|fixing| fixing.advisory.cves.contains(&finding.cve));
         // What Inspector leaves open an advisory may tell.
-        let otherwise = if is_rated { SecurityLevel::Low } else { UNRATED };
+        let otherwise = if advised.contains(&finding.cve) { SecurityLevel::Low } else { UNRATED };
         add(&finding.cve, fix(&finding.cve, finding.severity, otherwise));
     }
     for cve in &evidence.windows {
@@ -97,8 +98,7 @@ fn fixes(evidence: &Evidence<'_>, published: &Published<'_>, now: Timestamp) -> 
     }
     for fixing in &evidence.fixings {
         let Fixing { advisory, package } = fixing;
-        let is_gone = |cve: &CveId| evidence.gone.iter().any(|finding| finding.cve == *cve);
-        for cve in advisory.cves.iter().filter(|cve| evidence.basis != Basis::Findings || is_gone(cve)) {
+        for cve in advisory.cves.iter().filter(|cve| evidence.basis != Basis::Findings || gone.contains(cve)) {
             let (advisory_id, package) = (Some(advisory.id.clone()), package.clone());
             add(cve, FixedCve { advisory: advisory_id, package, ..fix(cve, advisory.severity, UNRATED) });
         }

@@ -28,17 +28,18 @@ impl<'a> Inventory<'a> {
 
     /// The packages that an advisory fixes and that are installed without the fix.
     pub(super) fn lacks(&self, advisory: &Advisory) -> Vec<FixedPackage> {
-        let mut fixes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for Fix { package, version } in &advisory.fixed {
-            if !version.is_empty() {
-                fixes.entry(package).or_default().push(version);
-            }
+        let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for Fix { package, version } in advisory.fixed.iter().filter(|fix| !fix.version.is_empty()) {
+            versions.entry(package).or_default().push(version);
         }
-        let lacked = fixes.into_iter().filter_map(|(package, versions)| {
+        let lacked = versions.into_iter().filter_map(|(package, versions)| {
             let installed = *self.newest.get(package)?;
-            let fixed = self.needed(package, installed, &versions)?;
-            let (name, fixed) = (package.to_owned(), fixed.to_owned());
-            Some(FixedPackage { name, installed: Some(installed.to_owned()), fixed })
+            let needed = self.needed(package, installed, &versions)?;
+            Some(FixedPackage {
+                name: package.to_owned(),
+                installed: Some(installed.to_owned()),
+                fixed: needed.to_owned(),
+            })
         });
         lacked.collect()
     }

@@ -85,9 +85,11 @@ impl Reasons<'_> {
     fn found(&self) -> Option<String> {
         let worst = self.fixes.first()?.level;
         let (all, of_it) = (self.fixes.len(), self.fixes.iter().filter(|fix| fix.level == worst).count());
-        let have = if all == 1 { "vulnerability" } else { "vulnerabilities" };
+        let vulnerabilities = if all == 1 { "vulnerability" } else { "vulnerabilities" };
+        let share = if of_it == all { String::new() } else { format!("{} of them ", counted(of_it)) };
         Some(format!(
-            "Amazon Inspector found {} {have} in the old image that the new one does not have, {of_it} of level {worst}",
+            "Amazon Inspector found {} {vulnerabilities} in the old image that the new one does not have, {share}of \
+             level {worst}",
             counted(all)
         ))
     }
@@ -96,8 +98,9 @@ impl Reasons<'_> {
         let is_unrated = |fixing: &&Fixing<'_>| counts(self.evidence, fixing) && fixing.advisory.severity.is_none();
         let unrated: Vec<&Fixing<'_>> = self.evidence.fixings.iter().filter(is_unrated).collect();
         let level = super::rating::UNRATED;
-        (!unrated.is_empty())
-            .then(|| advisories(unrated.into_iter(), &format!("that the vendor does not rate and so count as {level}")))
+        (!unrated.is_empty()).then(|| {
+            advisories(unrated.into_iter(), &format!("without a rating by the vendor, which counts as {level}"))
+        })
     }
 
     /// What it is about when it fixes no vulnerability.
@@ -108,9 +111,9 @@ impl Reasons<'_> {
         }
         let of = |kind| self.evidence.fixings.iter().filter(move |fixing| fixing.advisory.kind == kind);
         Some(if of(AdvisoryKind::Enhancement).next().is_some() {
-            advisories(of(AdvisoryKind::Enhancement), "that bring something new and fix no vulnerability")
+            advisories(of(AdvisoryKind::Enhancement), "about something new and not about vulnerabilities")
         } else if of(AdvisoryKind::Bugfix).next().is_some() {
-            advisories(of(AdvisoryKind::Bugfix), "that fix no vulnerability")
+            advisories(of(AdvisoryKind::Bugfix), "about bugs and not about vulnerabilities")
         } else {
             "no vulnerability is known that it fixes".to_owned()
         })
@@ -134,7 +137,9 @@ impl Reasons<'_> {
                  was made: what is installed in that is not known"
             }
             Basis::Dates => "judged by the advisories issued between the two images: what is installed is not known",
-            Basis::PatchTuesdays(_) => "judged by the days on which Microsoft publishes: what is installed is not known",
+            Basis::PatchTuesdays(_) => {
+                "judged by the days on which Microsoft publishes: what is installed is not known"
+            }
             Basis::Missing => "judged by what is installed",
         }
         .to_owned()
@@ -161,9 +166,8 @@ fn advisories<'a>(fixings: impl Iterator<Item = &'a Fixing<'a>>, which: &str) ->
     let example = all.last().map(|(id, package)| {
         package.map_or_else(|| (*id).to_owned(), |package| format!("{id} ({})", printable(package, LEGIBLE)))
     });
-    let such_as = if all.len() == 1 { "" } else { ", such as" };
+    let such_as = if all.len() == 1 { "," } else { ", such as" };
     let noun = if all.len() == 1 { "advisory" } else { "advisories" };
-    let which = if all.len() == 1 { which.replace("that bring ", "that brings ") } else { which.to_owned() };
     format!("{} {noun} {which}{such_as} {}", counted(all.len()), example.unwrap_or_default())
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::Assessment;
 use crate::advisory::CveId;
-use crate::level::Confidence;
 use crate::update::{BaseImageUpdate, UpdateType};
 
 /// A judgement that takes an earlier one's place.
@@ -50,10 +49,13 @@ pub fn reassess(old: &BaseImageUpdate, new: Assessment) -> Option<Change> {
     } else if new.update_type != old.update_type {
         (ChangeKind::Type, format!("is {} instead of {}{why}", kind_of(new.update_type), kind_of(old.update_type)))
     } else if more > 0 {
-        let vulnerabilities = if more == 1 { "vulnerability" } else { "vulnerabilities" };
-        (ChangeKind::MoreFixes, format!("is known to fix {more} more {vulnerabilities}, or worse ones{why}"))
+        let fixes = match more {
+            1 => "one more vulnerability, or a worse one".to_owned(),
+            more => format!("{more} more vulnerabilities, or worse ones"),
+        };
+        (ChangeKind::MoreFixes, format!("is known to fix {fixes}{why}"))
     } else if new.confidence > old.confidence {
-        (ChangeKind::Surer, format!("is {is} still, and that is {} now{why}", sureness(new.confidence)))
+        (ChangeKind::Surer, format!("is {is} still, which is {} now{why}", new.confidence))
     } else {
         return None;
     };
@@ -66,10 +68,6 @@ fn kind_of(update_type: UpdateType) -> &'static str {
         UpdateType::Feature => "a feature update",
         UpdateType::Maintenance => "a maintenance update",
     }
-}
-
-fn sureness(confidence: Confidence) -> String {
-    confidence.to_string()
 }
 
 /// How many vulnerabilities are new, or have become exploited.

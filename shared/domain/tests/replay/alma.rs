@@ -64,7 +64,7 @@ pub fn replay(data: &Data) {
         println!("\nAlmaLinux 8 and 9, {image}, 144 weeks\n\nBy packages against the rating:\n\n{by_packages}");
         println!("By the previous image's packages alone, against both:\n\n{by_previous}");
         println!("By dates, against packages:\n\n{by_dates}");
-        far.iter().for_each(|line| println!("{line}"));
+        println!("{}", far.join("\n"));
     }
     slack(data, &distributions);
 }
@@ -146,7 +146,8 @@ impl Distribution {
         let of = |day: &Date, shift: i64| image(String::new(), Some(at(*day, 12 + 24 * shift)));
         let (old_image, new_image) = (of(previous, SLACK - slack), of(next, slack - SLACK));
         let now = at(*next, 36);
-        let known: Vec<Advisory> = self.published.iter().filter(|it| it.issued <= now).map(|it| as_of(it, now)).collect();
+        let known: Vec<Advisory> =
+            self.published.iter().filter(|it| it.issued <= now).map(|it| as_of(it, now)).collect();
         let threats = data.threats.as_of(*next);
         let published = Published {
             ecosystem: Some(&self.ecosystem),
@@ -168,7 +169,8 @@ impl Distribution {
         (day, new): &(Date, Vec<Installed>),
     ) -> Option<SecurityLevel> {
         let changed = old.iter().zip(new).filter(|(old, new)| old.version != new.version);
-        let came: BTreeSet<(&str, &str)> = changed.map(|(_, new)| (new.package.as_str(), new.version.as_str())).collect();
+        let came: BTreeSet<(&str, &str)> =
+            changed.map(|(_, new)| (new.package.as_str(), new.version.as_str())).collect();
         let brought = |it: &&Advisory| it.fixed.iter().any(|fix| came.contains(&(&fix.package, &fix.version)));
         let rate = |it: &Advisory| {
             let exploited = it.cves.iter().any(|cve| data.threats.exploited.get(cve).is_some_and(|since| since <= day));
@@ -198,7 +200,7 @@ fn stream(version: &str) -> &str {
     version.split('.').next().unwrap_or(version)
 }
 
-fn advisory(ecosystem: &Ecosystem, published: &data::Published) -> Advisory {
+fn advisory(ecosystem: &Ecosystem, published: &data::Record) -> Advisory {
     let fix = |(package, version): (&String, &String)| Fix { package: package.clone(), version: version.clone() };
     Advisory {
         id: published.id.parse().unwrap(),

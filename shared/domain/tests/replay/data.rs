@@ -19,12 +19,15 @@ pub struct Release {
     pub date: Date,
     pub cves: Vec<CveId>,
     pub known_severity: BTreeMap<CveId, String>,
-    pub kev_at_release: Vec<CveId>,
+    #[serde(rename = "kev_at_release")]
+    pub exploited: Vec<CveId>,
+    #[serde(rename = "kev_later")]
+    pub exploited_later: Vec<CveId>,
 }
 
 /// An advisory of AlmaLinux.
 #[derive(Deserialize)]
-pub struct Published {
+pub struct Record {
     pub id: String,
     pub release: String,
     pub published: Timestamp,
@@ -49,7 +52,7 @@ struct Exploited {
 
 pub struct Data {
     pub releases: Vec<Release>,
-    pub advisories: Vec<Published>,
+    pub advisories: Vec<Record>,
     pub severities: BTreeMap<CveId, String>,
     pub threats: Threats,
 }

@@ -21,7 +21,8 @@ impl Confusion {
     /// How many were assigned what is known, more, and less.
     pub fn same_over_under(&self) -> (usize, usize, usize) {
         let of = |holds: fn(SecurityLevel, SecurityLevel) -> bool| {
-            let counted = self.0.iter().filter(|((known, assigned), _)| known.is_some_and(|known| holds(*assigned, known)));
+            let counted =
+                self.0.iter().filter(|((known, assigned), _)| known.is_some_and(|known| holds(*assigned, known)));
             counted.map(|(_, count)| count).sum()
         };
         (of(|assigned, known| assigned == known), of(|assigned, known| assigned > known), of(|a, known| a < known))
