@@ -11,6 +11,8 @@ FUNCTIONS := $(notdir $(wildcard functions/*))
 ARCHITECTURE := $(shell sed -n 's/.*FunctionArchitecture=\(x86_64\|arm64\).*/\1/p' infra/samconfig.toml)
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
 export SAM_CLI_TELEMETRY := 0
 # No build fetches a toolchain or a target by the way (hence also deploy's --skip-target-check): what is missing is
@@ -67,6 +69,17 @@ deploy: .venv/ready target/tools/ready ## deploy to AWS as infra/samconfig.toml 
 audit: $(CARGO_DENY) ## known vulnerabilities; needs the network
 	@$(CARGO_DENY) check advisories
 
+# The fuzzer's flags are unstable ones of the compiler, which a stable one takes when it is told to. What it begins with
+# are the tests' own documents; their names, as the first line, say whose they are.
+RUNS := 1000000
+.PHONY: fuzz
+fuzz: $(CARGO_FUZZ) ## a million documents of a fuzzer's for the readers of the vendors' feeds; more in RUNS=
+	@mkdir -p shared/advisories/fuzz/corpus/feeds
+	@for fixture in shared/advisories/tests/fixtures/*; do name=$${fixture##*/}; \
+		{ echo "$${name%.*}"; cat $$fixture; } > shared/advisories/fuzz/corpus/feeds/$$name; done
+	@cd shared/advisories/fuzz && RUSTC_BOOTSTRAP=1 $(CURDIR)/$(CARGO_FUZZ) run --fuzz-dir . feeds -- \
+		-runs=$(RUNS) -max_len=65536 -timeout=20 -print_final_stats=1
+
 # The binaries of the embedded AWS and the tests, in the profile of the tests, so that nothing is compiled twice:
 # cargo-lambda would, for it names the target even when that is the host. The layout is cargo-lambda's.
 .PHONY: build
@@ -93,3 +106,10 @@ $(CARGO_DENY):
 		cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --debug --no-default-features --quiet \
 		--root $(@D)/.. --target-dir target/tools/build
 	@rm -rf target/tools/build # half a gigabyte that nothing needs any more
+
+$(CARGO_FUZZ):
+	@echo "compiling cargo-fuzz $(CARGO_FUZZ_VERSION), once"
+	@CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true \
+		cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --debug --quiet \
+		--root $(@D)/.. --target-dir target/tools/build-fuzz
+	@rm -rf target/tools/build-fuzz

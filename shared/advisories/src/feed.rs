@@ -75,6 +75,8 @@ pub struct Request {
     pub(crate) step: Step,
     /// What is known of earlier runs, or what the run will have reached: the feed's own.
     pub(crate) cursor: Option<String>,
+    /// No more bytes than this are read of a document.
+    pub(crate) at_most: u64,
 }
 
 /// Which kind of document is asked for.
@@ -96,12 +98,18 @@ pub(crate) enum Step {
 
 impl Request {
     pub(crate) fn new(path: impl Into<String>, step: Step, since: Timestamp, cursor: Option<&str>) -> Self {
-        Self { path: path.into(), since, step, cursor: cursor.map(str::to_owned) }
+        Self { path: path.into(), since, step, cursor: cursor.map(str::to_owned), at_most: u64::MAX }
     }
 
     /// The next document of the same run.
     pub(crate) fn then(&self, path: impl Into<String>, step: Step, cursor: Option<String>) -> Self {
-        Self { path: path.into(), since: self.since, step, cursor }
+        Self { path: path.into(), step, cursor, ..self.clone() }
+    }
+
+    /// The same for one who has less room: in this run, no document of more bytes than this is read.
+    #[must_use]
+    pub fn at_most(self, bytes: u64) -> Self {
+        Self { at_most: bytes, ..self }
     }
 
     /// What the run goes on with if this document is gone or wrong, and would be so again: one record of many counts

@@ -8,6 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 use prism_domain::problem::printable;
 
 use crate::error::Fault;
+use crate::feed::Request;
 
 /// What may still be read: of what is sent, of the document that it makes, and of the record at hand.
 #[derive(Debug, Clone)]
@@ -23,7 +24,8 @@ impl Meter {
     /// kilobytes.
     pub(crate) const RECORD: u64 = 4 * 1024 * 1024;
 
-    pub(crate) fn new(limit: u64) -> Self {
+    pub(crate) fn new(request: &Request, limit: u64) -> Self {
+        let limit = limit.min(request.at_most);
         let cell = |value| Rc::new(Cell::new(value));
         Self { sent: cell(limit), document: cell(limit), record: cell(Self::RECORD), limit }
     }

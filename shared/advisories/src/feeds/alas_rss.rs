@@ -68,7 +68,7 @@ struct Item {
 
 impl AlasRss {
     fn read_whole(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, Fault> {
-        let meter = Meter::new(self.limits().bytes);
+        let meter = Meter::new(request, self.limits().bytes);
         let source = open(document, &meter)?;
         let (mut gathered, mut item) = (Gathered::new(request.since), Item::default());
         walk(source, &meter, |path, node| {

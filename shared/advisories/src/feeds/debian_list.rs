@@ -64,7 +64,7 @@ struct Entry {
 }
 
 fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
-    let meter = Meter::new(limit);
+    let meter = Meter::new(request, limit);
     let mut source = open(document, &meter)?;
     let mut gathered = Gathered::new(request.since);
     let (mut line, mut number, mut entry) = (Vec::new(), 0_usize, None::<Entry>);

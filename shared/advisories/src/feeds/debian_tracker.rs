@@ -33,7 +33,21 @@ const FIXED: usize = 50_000;
 #[derive(Deserialize)]
 struct Record {
     #[serde(default)]
-    releases: BTreeMap<String, Release>,
+    releases: Releases,
+}
+
+/// By codename; where there is none, an empty list stands.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Releases {
+    Some(BTreeMap<String, Release>),
+    None([(); 0]),
+}
+
+impl Default for Releases {
+    fn default() -> Self {
+        Self::None([])
+    }
 }
 
 #[derive(Deserialize)]
@@ -72,7 +86,7 @@ impl Feed for DebianTracker {
 }
 
 fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
-    let meter = Meter::new(limit);
+    let meter = Meter::new(request, limit);
     let source = open(document, &meter)?;
     let year = i32::from(request.since.to_zoned_datetime(TimeZone::UTC).year());
     let mut found: BTreeMap<(String, &str), (Draft, Vec<Fixed>)> = BTreeMap::new();
@@ -91,8 +105,9 @@ fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Rea
         else {
             return Ok(());
         };
+        let Releases::Some(releases) = record.releases else { return Ok(()) };
         for (codename, ecosystem) in RELEASES {
-            let Some(release) = record.releases.get(codename) else { continue };
+            let Some(release) = releases.get(codename) else { continue };
             let update = format!("deb{}u", ecosystem.trim_start_matches("debian-"));
             if release.status == "resolved" && release.fixed_version.contains(&update) {
                 let (draft, fixed) = found.entry((cve.to_owned(), ecosystem)).or_default();

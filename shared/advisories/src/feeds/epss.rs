@@ -40,14 +40,14 @@ impl Feed for Epss {
         Request::new("/epss_scores-current.csv.gz", Step::Whole, since, None)
     }
 
-    fn read(&self, _request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
-        named(self.name(), read(document, self.limits().bytes))
+    fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
+        named(self.name(), read(request, document, self.limits().bytes))
     }
 }
 
 /// A line of comment, the names of the columns, and then `cve,epss,percentile`.
-fn read(document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
-    let meter = Meter::new(limit);
+fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
+    let meter = Meter::new(request, limit);
     let mut source = open(document, &meter)?;
     let (mut threats, mut skipped) = (Threats::default(), Skipped::default());
     let (mut line, mut number, mut records, mut headed) = (Vec::new(), 0_usize, 0_usize, false);

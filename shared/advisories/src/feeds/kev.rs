@@ -62,13 +62,13 @@ impl Feed for Kev {
         Request::new("/sites/default/files/feeds/known_exploited_vulnerabilities.json", Step::Whole, since, None)
     }
 
-    fn read(&self, _request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
-        named(self.name(), read(document, self.limits().bytes))
+    fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
+        named(self.name(), read(request, document, self.limits().bytes))
     }
 }
 
-fn read(document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
-    let meter = Meter::new(limit);
+fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
+    let meter = Meter::new(request, limit);
     let source = open(document, &meter)?;
     let (mut threats, mut skipped, mut count) = (Threats::default(), Skipped::default(), 0);
     json::list(source, &meter, "vulnerabilities", |text| {

@@ -181,7 +181,7 @@ impl Feed for Osv {
     }
 
     fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
-        let meter = Meter::new(self.limits().bytes);
+        let meter = Meter::new(request, self.limits().bytes);
         named(
             self.name,
             open(document, &meter).and_then(|source| match request.step {
@@ -233,6 +233,9 @@ impl Osv {
 
     fn record(&self, source: Box<dyn BufRead + '_>, meter: &Meter, request: &Request) -> Result<Reading, Fault> {
         let record: Record = json::whole(source, meter)?;
+        if !request.path.ends_with(&format!("/{}.json", record.id)) {
+            return Err(Fault::unexpected(format!("is not the record that was asked for, but {}", record.id)));
+        }
         let mut gathered = Gathered::new(request.since);
         gathered.record(&record.id, self.advisories(&record))?;
         let mut reading = gathered.finish()?;
@@ -242,9 +245,6 @@ impl Osv {
 
     /// One for each release that is known. A record that was withdrawn is none.
     fn advisories(&self, record: &Record) -> Result<Vec<Advisory>, String> {
-        if !record.id.starts_with(self.prefix) {
-            return Err(format!("is not one of {}", self.prefix));
-        }
         if record.withdrawn.is_some() {
             return Ok(Vec::new());
         }

@@ -87,11 +87,14 @@ impl Feed for Repository {
 
 impl Repository {
     fn read_step(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, Fault> {
-        let meter = Meter::new(match request.step {
-            Step::Mirrors => 64 * 1024,
-            Step::Contents => 1024 * 1024,
-            _ => self.limits().bytes,
-        });
+        let meter = Meter::new(
+            request,
+            match request.step {
+                Step::Mirrors => 64 * 1024,
+                Step::Contents => 1024 * 1024,
+                _ => self.limits().bytes,
+            },
+        );
         let source = open(document, &meter)?;
         match request.step {
             Step::Mirrors => mirrors(source, &meter, request),

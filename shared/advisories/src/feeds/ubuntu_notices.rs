@@ -83,7 +83,7 @@ fn path(page: u32) -> String {
 }
 
 fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
-    let meter = Meter::new(limit);
+    let meter = Meter::new(request, limit);
     let source = open(document, &meter)?;
     let (mut gathered, mut page) = (Gathered::new(request.since), Page::new(request));
     json::list(source, &meter, "notices", |text| match json::record::<Notice>(text) {
