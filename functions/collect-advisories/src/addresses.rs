@@ -37,8 +37,7 @@ impl Addresses {
 }
 
 fn is_feed(name: &str) -> bool {
-    name == "*"
-        || (!name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'))
+    name == "*" || (!name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'))
 }
 
 fn is_url(url: &str) -> bool {

@@ -123,8 +123,11 @@ impl CollectAdvisories {
     /// The feeds that are asked for, or those that tell of what a template stands on, and of attacks.
     async fn wanted(&self, input: &Input) -> Result<Vec<Box<dyn Feed>>> {
         let named: BTreeSet<&str> = input.feeds.iter().map(String::as_str).collect();
-        let unknown: Vec<&str> =
-            named.iter().copied().filter(|name| !prism_advisories::all().iter().any(|feed| feed.name() == *name)).collect();
+        let unknown: Vec<&str> = named
+            .iter()
+            .copied()
+            .filter(|name| !prism_advisories::all().iter().any(|feed| feed.name() == *name))
+            .collect();
         if !unknown.is_empty() {
             let known: Vec<&str> = prism_advisories::all().iter().map(|feed| feed.name()).collect();
             let unknown = printable(&unknown.join(", "), 100);
@@ -156,10 +159,9 @@ impl CollectAdvisories {
         let state = advisories::feed(&self.advisories, feed.name()).await?;
         let url = self.addresses.of(feed.name(), feed.base_url());
         let agent = self.agent.clone();
-        let before_it = state.as_ref().map_or_else(Before::default, |state| Before {
-            cursor: state.cursor.clone(),
-            etag: state.etag.clone(),
-        });
+        let before_it = state
+            .as_ref()
+            .map_or_else(Before::default, |state| Before { cursor: state.cursor.clone(), etag: state.etag.clone() });
         let feed: Arc<dyn Feed> = feed.into();
         // The client blocks, and so has threads of its own.
         running.spawn_blocking(move || {
@@ -209,10 +211,11 @@ impl CollectAdvisories {
             let since = state.as_ref().and_then(|state| state.failure.as_ref()).map_or(now, |failure| failure.since);
             FeedFailure { since, reason: printable(&reason, 400) }
         });
-        let good_at = if failure.is_none() { Some(now) } else { state.and_then(|state| state.good_at) };
+        let good_at = if failure.is_none() && run.complete { Some(now) } else { state.and_then(|state| state.good_at) };
         let state = FeedState {
             feed: feed.name().to_owned(),
             ecosystems: feed.ecosystems().iter().filter_map(|name| name.parse().ok()).collect(),
+            is_hint: feed.role() == Role::Hint,
             asked_at: now,
             good_at,
             cursor: run.cursor,

@@ -35,6 +35,8 @@ pub struct Run {
     pub failure: Option<String>,
     /// How many documents were read.
     pub documents: usize,
+    /// Whether it came to its end: there may be more than one run may read.
+    pub complete: bool,
 }
 
 /// What is known of earlier runs.
@@ -62,11 +64,12 @@ pub fn agent() -> Agent {
 pub fn run(feed: &dyn Feed, agent: &Agent, base_url: &str, before: &Before, since: Timestamp) -> Run {
     let begun = Instant::now();
     let mut run = Run { cursor: before.cursor.clone(), etag: before.etag.clone(), ..Run::default() };
+    run.complete = true;
     let mut ahead = VecDeque::from([feed.first(before.cursor.as_deref(), since)]);
     while let Some(request) = ahead.pop_front() {
         if run.documents == feed.limits().documents {
             // It goes on from the cursor, the next time.
-            run.etag = None;
+            run.complete = false;
             break;
         }
         if begun.elapsed() > A_RUN {
@@ -91,7 +94,8 @@ pub fn run(feed: &dyn Feed, agent: &Agent, base_url: &str, before: &Before, sinc
             },
         }
     }
-    if run.failure.is_some() {
+    run.complete &= run.failure.is_none();
+    if !run.complete {
         run.etag = None;
     }
     run
@@ -132,7 +136,8 @@ fn fetch(
     if let Some(etag) = etag {
         call = call.header(IF_NONE_MATCH, etag);
     }
-    let answer = call.call().map_err(|error| format!("could not be reached: {}", printable(&error.to_string(), 200)))?;
+    let answer =
+        call.call().map_err(|error| format!("could not be reached: {}", printable(&error.to_string(), 200)))?;
     match answer.status() {
         StatusCode::NOT_MODIFIED => Ok(Fetched::NotModified),
         StatusCode::OK => {

@@ -129,9 +129,11 @@ pub struct FeedState {
     pub feed: String,
     /// The ecosystems that it tells of; none: of attacks.
     pub ecosystems: BTreeSet<Ecosystem>,
+    /// Whether it tells less than another feed of the same ecosystem, which counts.
+    pub is_hint: bool,
     /// When it was last asked.
     pub asked_at: Timestamp,
-    /// When it last answered as it should; nothing: never.
+    /// When it was last read to its end; nothing: never.
     pub good_at: Option<Timestamp>,
     /// Up to where it has been read, in the feed's own terms.
     pub cursor: Option<String>,

@@ -204,7 +204,8 @@ pub fn reassessed(read: &UpdateRecord, update: &BaseImageUpdate) -> Result<Write
             "(attribute_not_exists(assessed_at) OR attribute_type(assessed_at, :null))"
         }
     };
-    let values: Vec<(&str, AttributeValue)> = values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    let values: Vec<(&str, AttributeValue)> =
+        values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
     Write::update(&keys::update(&update.id), &format!("SET {}", set.join(", ")), Some(unjudged), &values)
 }
 

@@ -207,7 +207,11 @@ fn by_packages(active: Active<'_>, published: &Published<'_>, now: Timestamp) ->
 }
 
 /// The release to update to, where repositories are locked to one.
-fn release(active: Active<'_>, ecosystem: Option<&Ecosystem>, newest: Option<Release>) -> Result<Option<String>, String> {
+fn release(
+    active: Active<'_>,
+    ecosystem: Option<&Ecosystem>,
+    newest: Option<Release>,
+) -> Result<Option<String>, String> {
     if ecosystem.is_none_or(|ecosystem| ecosystem.as_str() != "amazon-linux-2023") {
         return Ok(None);
     }

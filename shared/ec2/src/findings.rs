@@ -70,7 +70,10 @@ mod tests {
             .fix_available(true)
             .build();
         let known = finding(&found).unwrap();
-        assert_eq!((known.cve.as_str(), known.severity, known.fixable), ("CVE-2024-1086", Some(SecurityLevel::High), true));
+        assert_eq!(
+            (known.cve.as_str(), known.severity, known.fixable),
+            ("CVE-2024-1086", Some(SecurityLevel::High), true)
+        );
         let other = ImageFinding::builder().title("Port 22 is reachable from an Internet Gateway").build();
         assert_eq!(finding(&other), None);
         assert_eq!(finding(&ImageFinding::builder().build()), None);

@@ -103,10 +103,7 @@ impl<'a> Judge<'a> {
 
     fn published(&self, base: &'_ BaseImage) -> Published<'_> {
         let ecosystem = base.ecosystem.as_ref().and_then(|name| self.known.get_key_value(name));
-        let of_it = |feed: &&advisories::FeedState| {
-            ecosystem.is_some_and(|(name, _)| feed.ecosystems.contains(name)) && feed.good_at.is_some()
-        };
-        let read_at = self.feeds.iter().filter(of_it).filter_map(|feed| feed.good_at).max();
+        let read_at = ecosystem.and_then(|(name, _)| read_at(&self.feeds, name));
         Published {
             ecosystem: ecosystem.map(|(name, _)| name),
             advisories: ecosystem.filter(|_| read_at.is_some()).map(|(_, advisories)| advisories.as_slice()),
@@ -137,6 +134,12 @@ impl<'a> Judge<'a> {
             all
         }))
     }
+}
+
+/// Up to when everything is known that was published of an ecosystem: until the oldest reading of its main feeds.
+fn read_at(feeds: &[advisories::FeedState], ecosystem: &Ecosystem) -> Option<Timestamp> {
+    let of_it = |feed: &&advisories::FeedState| feed.ecosystems.contains(ecosystem) && !feed.is_hint;
+    feeds.iter().filter(of_it).map(|feed| feed.good_at).min()?
 }
 
 fn seen(id: &AmiId, name: &str, created_at: Option<Timestamp>) -> SeenImage {

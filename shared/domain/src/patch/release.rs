@@ -45,7 +45,9 @@ mod tests {
         let told = |name: &str| Release::of_image(name).map(|release| release.to_string());
         assert_eq!(told("al2023-ami-2023.12.20260918.0-kernel-6.18-x86_64").as_deref(), Some("2023.12.20260918"));
         assert_eq!(told("al2023-ami-minimal-2023.9.20251105.1-kernel-6.1-arm64").as_deref(), Some("2023.9.20251105"));
-        for other in ["al2023-ami-ecs-hvm-2023.0.20260922-kernel-6.1-x86_64", "amzn2-ami-x", "al2023-ami-2023.x.20260918"] {
+        for other in
+            ["al2023-ami-ecs-hvm-2023.0.20260922-kernel-6.1-x86_64", "amzn2-ami-x", "al2023-ami-2023.x.20260918"]
+        {
             assert_eq!(told(other), None, "{other}");
         }
     }
