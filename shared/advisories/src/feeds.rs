@@ -8,6 +8,7 @@ mod epss;
 mod kev;
 mod osv;
 mod repository;
+mod suse_csaf;
 mod ubuntu_notices;
 
 use crate::error::{Fault, FeedError};
@@ -21,6 +22,7 @@ pub fn all() -> Vec<Box<dyn Feed>> {
         Box::new(debian_list::DebianList),
         Box::new(debian_tracker::DebianTracker),
         Box::new(apollo::Apollo),
+        Box::new(suse_csaf::SuseCsaf),
         Box::new(kev::Kev),
         Box::new(epss::Epss),
     ];

@@ -13,6 +13,7 @@
 mod error;
 mod feed;
 mod feeds;
+mod index;
 mod json;
 mod pages;
 mod record;

@@ -121,6 +121,14 @@ fn is_version(text: &str, order: VersionOrder) -> bool {
         && !rest.contains("..")
 }
 
+/// Takes `name-[epoch:]version-release.architecture[.rpm]` apart.
+pub(crate) fn nevra(text: &str) -> Option<(Fixed, &str)> {
+    let (rest, architecture) = text.strip_suffix(".rpm").unwrap_or(text).rsplit_once('.')?;
+    let (rest, release) = rest.rsplit_once('-')?;
+    let (name, version) = rest.rsplit_once('-')?;
+    Some(((name.to_owned(), format!("{version}-{release}")), architecture))
+}
+
 /// A time as vendors write it: RFC 3339, RFC 2822, or a date with or without a time, which is UTC's then.
 pub(crate) fn time(text: &str) -> Option<Timestamp> {
     let text = text.trim();

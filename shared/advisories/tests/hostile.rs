@@ -310,7 +310,7 @@ proptest! {
         let bytes = if zip { gzip(document.as_bytes()) } else { document.as_bytes().to_vec() };
         let cut = &bytes[..at.index(bytes.len() - 1)];
         harmless(name, kind, cut)?;
-        let is_lines = ["epss", "debian-dsa"].contains(&name) || kind == "/mirror.list" || kind == "/modified_id.csv";
+        let is_lines = ["epss", "debian-dsa"].contains(&name) || kind == "/mirror.list" || ["/modified_id.csv", "/changes.csv"].contains(&kind);
         // Lines say nothing of those that follow; everything else has an end.
         if zip || !is_lines {
             let whole = read_kind(name, kind, cut);

@@ -5,7 +5,6 @@
 mod common;
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use common::{feed, read};
 use jiff::Timestamp;
@@ -123,26 +122,6 @@ fn debians_list_and_tracker() {
     let told: Vec<_> = reading.advisories.iter().map(|a| (a.id.as_str(), a.ecosystem.as_str())).collect();
     assert_eq!(told, [("CVE-2025-53603", "debian-12")], "the one that a release fixed by an update of its own");
     assert_eq!(reading.advisories[0].fixed[0].version, "5.8.0-1+deb12u1");
-}
-
-#[test]
-fn suses_records() {
-    let Some(archive) = real("suse_osv_sample.tar.bz2") else { return };
-    let path = std::env::temp_dir().join(format!("prism-suse-{}.tar.bz2", std::process::id()));
-    std::fs::write(&path, archive).unwrap();
-    let member = "osv/SUSE-SU-2015:0011-2.json";
-    let tar = Command::new("tar").arg("--force-local").arg("-xjOf").arg(&path).arg(member).output();
-    std::fs::remove_file(&path).unwrap();
-    let Some(tar) = tar.ok().filter(|tar| tar.status.success()) else {
-        #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-        {
-            eprintln!("SKIPPED: no tar that unpacks bzip2");
-        }
-        return;
-    };
-    let reading = read_real("suse-osv", ".json", "SUSE-SU-2015:0011-2", &tar.stdout);
-    assert!(reading.advisories.is_empty(), "it affects no release that is known");
-    assert_eq!(reading.cursor.as_deref(), Some("2030-01-01T00:00:00Z,SUSE-SU-2015:0011-2"));
 }
 
 #[test]

@@ -36,8 +36,9 @@ fn steps_into(feed: &dyn Feed, steps: u8) -> Request {
             }
             Some("modified_id.csv") => {
                 "2030-01-01T00:00:00Z,ALSA-2030:0001\n2030-01-01T00:00:00Z,RHSA-2030:0001\n\
-                 2030-01-01T00:00:00Z,SUSE-SU-2030:0001-1\n2030-01-01T00:00:00Z,USN-9001-1\n"
+                 2030-01-01T00:00:00Z,USN-9001-1\n"
             }
+            Some("changes.csv") => "\"suse-su-2030_0001-1.json\",\"2030-05-01T10:00:00Z\"\n",
             _ => break,
         };
         let reading = feed.read(&request, &mut document.as_bytes()).expect("it is a good document");

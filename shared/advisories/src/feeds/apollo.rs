@@ -17,7 +17,7 @@ use crate::error::{Fault, FeedError};
 use crate::feed::{Feed, Limits, Reading, Request, Step};
 use crate::json;
 use crate::pages::{self, Page};
-use crate::record::{Draft, Fixed, Gathered, kind, rating};
+use crate::record::{Draft, Fixed, Gathered, kind, nevra, rating};
 use crate::source::{Meter, open};
 use crate::updateinfo::is_debug;
 
@@ -129,12 +129,4 @@ fn ecosystem(product: &str) -> Option<&'static str> {
         "10" => Some("rocky-10"),
         _ => None,
     }
-}
-
-/// Takes `name-[epoch:]version-release.architecture.rpm` apart.
-fn nevra(text: &str) -> Option<(Fixed, &str)> {
-    let (rest, architecture) = text.strip_suffix(".rpm").unwrap_or(text).rsplit_once('.')?;
-    let (rest, release) = rest.rsplit_once('-')?;
-    let (name, version) = rest.rsplit_once('-')?;
-    Some(((name.to_owned(), format!("{version}-{release}")), architecture))
 }

@@ -1,4 +1,4 @@
-//! Advisories in the Open Source Vulnerability format, from OSV.dev: of `AlmaLinux`, Red Hat, SUSE and Ubuntu.
+//! Advisories in the Open Source Vulnerability format, from OSV.dev: of `AlmaLinux`, Red Hat and Ubuntu.
 //!
 //! A vendor's directory has `modified_id.csv`, which names every record with the time when it last changed there, and a
 //! file for each record. A run reads the list, and then the records that changed since the last run, the oldest first:
@@ -9,20 +9,21 @@
 //! `modified` is when the record last changed, often because OSV.dev found a name more for it; so an advisory counts as
 //! of `published` alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use jiff::Timestamp;
-use prism_domain::advisory::{Advisory, AdvisoryId};
+use prism_domain::advisory::Advisory;
 use prism_domain::level::SecurityLevel;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::named;
 use crate::error::{Fault, FeedError};
-use crate::feed::{Feed, Limits, Reading, Request, Skipped, Step};
+use crate::feed::{Feed, Limits, Reading, Request, Step};
+use crate::index;
 use crate::json;
-use crate::record::{Draft, Fixed, Gathered, all_skipped, rating, time};
+use crate::record::{Draft, Fixed, Gathered, rating};
 use crate::source::{Meter, open};
 use crate::updateinfo::is_debug;
 
@@ -38,7 +39,7 @@ pub(crate) struct Osv {
     ecosystem: fn(&str) -> Option<String>,
 }
 
-pub(crate) const ALL: [Osv; 4] = [
+pub(crate) const ALL: [Osv; 3] = [
     Osv {
         name: "almalinux-osv",
         directory: "/AlmaLinux",
@@ -58,13 +59,6 @@ pub(crate) const ALL: [Osv; 4] = [
         },
     },
     Osv {
-        name: "suse-osv",
-        directory: "/SUSE",
-        prefix: "SUSE-SU-",
-        ecosystems: &["sles-15.6", "sles-15.7", "sles-16.0"],
-        ecosystem: sles,
-    },
-    Osv {
         name: "ubuntu-osv",
         directory: "/Ubuntu",
         prefix: "USN-",
@@ -73,20 +67,6 @@ pub(crate) const ALL: [Osv; 4] = [
         ecosystem: |name| Some(format!("ubuntu-{}", name.strip_prefix("Ubuntu:")?.strip_suffix(":LTS")?)),
     },
 ];
-
-/// Of `SUSE:Linux Enterprise Server 15 SP7`, and of its modules, in which most of its packages are
-/// (`SUSE:Linux Enterprise Module for Basesystem 15 SP7`); since 16, of `SUSE:Linux Enterprise Server 16.0`.
-/// Source: <https://documentation.suse.com/sles/15-SP7/html/SLES-all/article-modules.html>.
-fn sles(name: &str) -> Option<String> {
-    let product = name.strip_prefix("SUSE:")?;
-    let product = product.strip_prefix("SUSE ").unwrap_or(product).strip_prefix("Linux Enterprise ")?;
-    let (of, release) = product.split_at(product.find(|c: char| c.is_ascii_digit())?);
-    if of.trim() != "Server" && !of.starts_with("Module for ") {
-        return None;
-    }
-    let release = release.strip_suffix("-LTSS").unwrap_or(release);
-    Some(format!("sles-{}", release.replace(" SP", ".")))
-}
 
 #[derive(Deserialize)]
 struct Record {
@@ -106,6 +86,14 @@ struct Record {
     aliases: Vec<String>,
     #[serde(default)]
     affected: Vec<Affected>,
+    #[serde(default)]
+    references: Vec<Reference>,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    #[serde(default)]
+    url: String,
 }
 
 #[derive(Deserialize)]
@@ -138,7 +126,7 @@ struct Range {
     events: Vec<BTreeMap<String, String>>,
 }
 
-/// What vendors add: SUSE and Ubuntu the binary packages, Ubuntu its ratings.
+/// What Ubuntu adds: the binary packages, and its ratings.
 #[derive(Default, Deserialize)]
 struct Specific {
     #[serde(default)]
@@ -185,7 +173,13 @@ impl Feed for Osv {
         named(
             self.name,
             open(document, &meter).and_then(|source| match request.step {
-                Step::Index => self.index(source, &meter, request),
+                Step::Index => {
+                    let documents = self.limits().documents;
+                    index::read(source, &meter, request, documents, index::entry, |id| {
+                        let is_ours = id.as_str().starts_with(self.prefix);
+                        is_ours.then(|| format!("{}/{id}.json", self.directory))
+                    })
+                }
                 _ => self.record(source, &meter, request),
             }),
         )
@@ -193,44 +187,6 @@ impl Feed for Osv {
 }
 
 impl Osv {
-    /// Lines of `modified,id`. What is read of them is `modified` and id of the last record that was: in their order.
-    fn index(&self, mut source: Box<dyn BufRead + '_>, meter: &Meter, request: &Request) -> Result<Reading, Fault> {
-        let known = request.cursor.as_deref().and_then(entry);
-        let (mut changed, mut skipped, mut records) = (BTreeSet::new(), Skipped::default(), 0);
-        let (mut line, mut number) = (Vec::new(), 0_usize);
-        loop {
-            line.clear();
-            meter.next_record();
-            number += 1;
-            let at = || format!("at line {number}");
-            if source.read_until(b'\n', &mut line).map_err(|error| meter.fault(&error, at()))? == 0 {
-                break;
-            }
-            let text = str::from_utf8(&line).map_err(|error| Fault::malformed("UTF-8", at(), error.to_string()))?;
-            records += 1;
-            let Some(entry) = entry(text.trim_end()) else {
-                skipped.add(&at(), &format!("is \"{}\", which is not a time and an id", text.trim_end()));
-                continue;
-            };
-            let is_new = known.as_ref().map_or(entry.0 >= request.since, |known| entry > *known);
-            if is_new && entry.1.as_str().starts_with(self.prefix) {
-                changed.insert(entry);
-                if changed.len() >= self.limits().documents {
-                    changed.pop_last();
-                }
-            }
-        }
-        all_skipped(records, &skipped)?;
-        if records == 0 {
-            return Err(Fault::unexpected("has no records"));
-        }
-        let record = |(modified, id): &(Timestamp, AdvisoryId)| {
-            let path = format!("{}/{id}.json", self.directory);
-            request.then(path, Step::Record, Some(format!("{modified},{id}")))
-        };
-        Ok(Reading { skipped, next: changed.iter().map(record).collect(), ..Reading::default() })
-    }
-
     fn record(&self, source: Box<dyn BufRead + '_>, meter: &Meter, request: &Request) -> Result<Reading, Fault> {
         let record: Record = json::whole(source, meter)?;
         if !request.path.ends_with(&format!("/{}.json", record.id)) {
@@ -268,23 +224,20 @@ impl Osv {
     }
 }
 
-/// A line of the list; its id is one that may stand in a path.
-fn entry(line: &str) -> Option<(Timestamp, AdvisoryId)> {
-    let (modified, id) = line.split_once(',')?;
-    Some((time(modified)?, id.parse().ok()?))
-}
-
 impl Record {
-    /// Ubuntu's own ratings, the worst of its vulnerabilities; of the others, what their titles begin with
-    /// (`Important: kernel security update`). A CVSS score is not a vendor's rating.
+    /// The vendor's own rating: Ubuntu's of the worst of its vulnerabilities, what Red Hat refers to
+    /// (`…/security/updates/classification/#important`), or what a title begins with (`Important: kernel security
+    /// update`). A CVSS score is not a vendor's rating.
     fn severity(&self) -> Option<SecurityLevel> {
         let specific =
             self.affected.iter().flat_map(|affected| [&affected.database_specific, &affected.ecosystem_specific]);
         let of_cves = specific.flat_map(|specific| &specific.cves_map.cves).flat_map(|cve| &cve.severity);
         let ratings = of_cves.chain(&self.severity).filter(|severity| severity.of == "Ubuntu");
-        let title = self.summary.strip_prefix("Red Hat Security Advisory: ").unwrap_or(&self.summary);
-        let of_title = title.split_once(':').and_then(|(word, _)| rating(word));
-        ratings.filter_map(|severity| rating(&severity.score)).max().or(of_title)
+        let classes = self.references.iter().filter_map(|reference| {
+            reference.url.strip_prefix("https://access.redhat.com/security/updates/classification/#")
+        });
+        let of_title = self.summary.split_once(':').and_then(|(word, _)| rating(word));
+        ratings.filter_map(|severity| rating(&severity.score)).max().or(classes.filter_map(rating).max()).or(of_title)
     }
 }
 

@@ -45,6 +45,9 @@ struct Package {
     version: String,
     #[serde(default)]
     is_source: bool,
+    /// Where it is: `security`; or `esm-…`, which only subscribers reach.
+    #[serde(default)]
+    pocket: Option<String>,
 }
 
 impl Feed for UbuntuNotices {
@@ -99,6 +102,14 @@ fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Rea
     Ok(reading)
 }
 
+impl Package {
+    fn is_installable(&self) -> bool {
+        let is_free = !self.pocket.as_deref().is_some_and(|pocket| pocket.starts_with("esm"))
+            && !["+esm", "~esm"].iter().any(|mark| self.version.contains(mark));
+        is_free && !self.is_source && !self.version.is_empty() && !is_debug(&self.name)
+    }
+}
+
 /// One for each release that is known. A package is named once for each of its versions; the source package, and one
 /// without a version, fixes nothing that is installed.
 fn advisories(notice: &Notice) -> Result<Vec<Advisory>, String> {
@@ -112,8 +123,8 @@ fn advisories(notice: &Notice) -> Result<Vec<Advisory>, String> {
     let mut advisories = Vec::new();
     for (codename, ecosystem) in RELEASES {
         if let Some(packages) = notice.release_packages.get(codename) {
-            let binaries = packages.iter().filter(|p| !p.is_source && !p.version.is_empty() && !is_debug(&p.name));
-            advisories.push(draft.advisory(ecosystem, binaries.map(|p| (p.name.clone(), p.version.clone())))?);
+            let binaries = packages.iter().filter(|package| package.is_installable());
+            advisories.push(draft.advisory(ecosystem, binaries.map(|package| (package.name.clone(), package.version.clone())))?);
         }
     }
     Ok(advisories)

@@ -48,14 +48,17 @@ pub const ALMALINUX: &str = include_str!("../fixtures/almalinux-osv.1.json");
 /// The form of a record of Red Hat: <https://github.com/ossf/osv-schema/tree/main/tools/redhat>.
 pub const REDHAT: &str = include_str!("../fixtures/redhat-osv.1.json");
 
-/// The form of a record of SUSE: <https://ftp.suse.com/pub/projects/security/osv/>.
-pub const SUSE: &str = include_str!("../fixtures/suse-osv.1.json");
+/// The form of <https://ftp.suse.com/pub/projects/security/csaf/changes.csv>.
+pub const CHANGES: &str = include_str!("../fixtures/suse-csaf.0.csv");
+
+/// The form of a record of SUSE: <https://docs.oasis-open.org/csaf/csaf/v2.0/csaf-v2.0.html>.
+pub const SUSE: &str = include_str!("../fixtures/suse-csaf.1.json");
 
 /// The form of a record of Ubuntu: <https://github.com/canonical/ubuntu-security-notices>.
 pub const UBUNTU: &str = include_str!("../fixtures/ubuntu-osv.1.json");
 
 /// A good document of each kind: which feed, which of its documents, and what it says.
-pub const GOOD: [(&str, &str, &str); 15] = [
+pub const GOOD: [(&str, &str, &str); 16] = [
     ("alas-2023", "/mirror.list", MIRRORS),
     ("alas-2023", "/repomd.xml", CONTENTS),
     ("alas-2023", "/updateinfo.xml.gz", UPDATEINFO),
@@ -69,7 +72,8 @@ pub const GOOD: [(&str, &str, &str); 15] = [
     ("almalinux-osv", "/modified_id.csv", INDEX),
     ("almalinux-osv", ".json", ALMALINUX),
     ("redhat-osv", ".json", REDHAT),
-    ("suse-osv", ".json", SUSE),
+    ("suse-csaf", "/changes.csv", CHANGES),
+    ("suse-csaf", ".json", SUSE),
     ("ubuntu-osv", ".json", UBUNTU),
 ];
 
@@ -87,8 +91,9 @@ pub fn request(feed: &dyn Feed, kind: &str) -> Request {
     while !request.path.contains(kind) {
         // What leads there; of a vendor's records, the index names one.
         let index = "2030-05-01T10:00:00Z,ALSA-2030:0001\n2030-05-01T10:00:00Z,RHSA-2030:0001\n\
-                     2030-05-01T10:00:00Z,SUSE-SU-2030:0001-1\n2030-05-01T10:00:00Z,USN-9001-1\n";
-        let document = [("mirror.list", MIRRORS), ("repomd.xml", CONTENTS), ("modified_id.csv", index)];
+                     2030-05-01T10:00:00Z,USN-9001-1\n";
+        let document =
+            [("mirror.list", MIRRORS), ("repomd.xml", CONTENTS), ("modified_id.csv", index), ("changes.csv", CHANGES)];
         let (_, document) = document.into_iter().find(|(end, _)| request.path.ends_with(end)).unwrap();
         request = read(feed, &request, document.as_bytes()).unwrap().next.remove(0);
     }
