@@ -18,7 +18,10 @@ APPROVED = "a person's approval of a waiting build"
 ARCHITECTURES = "a request for two architectures"
 MOVED = "a base image that moves"
 MOVED_MEANWHILE = "a base image that moves during the first build on it"
+MOVED_UNDER_MANY = "a base image that moves under more templates than a page has"
 DISABLED = "a base image that moves under a disabled template"
+WITHDRAWN = "a base image that goes back"
+WITHDRAWN_MEANWHILE = "a base image that goes back during a build on what is withdrawn"
 SEEN = "a base image that is seen for the first time"
 UNSEEN = "a build on a base image that nobody has looked at yet"
 STARTED_LATE = "an image that is started just as its execution is stopped"
@@ -53,13 +56,17 @@ MET_IN = {
     "close-build.recipe-forgotten": [NEW_CONTENT],
     "close-build.component-forgotten": [NEW_CONTENT],
     "close-build.update-followed": [MOVED_MEANWHILE],
+    "close-build.withdrawal-told": [WITHDRAWN_MEANWHILE],
     "close-build.next-started": [FOLLOWED],
     "close-build.next-forgotten": [REFUSED],
     "notify.published": [BUILD],
     "notify.marked": [BUILD],
+    "respond-to-update.planned": [MOVED],
     "respond-to-update.announced": [MOVED],
     "respond-to-update.skipped": [DISABLED],
-    "respond-to-update.started": [MOVED],
+    "respond-to-update.started": [MOVED, MOVED_UNDER_MANY],
+    "respond-to-update.page-asked": [MOVED_UNDER_MANY],
+    "respond-to-update.withdrawal-told": [WITHDRAWN],
     "watch-base-images.first-seen": [SEEN],
     "watch-base-images.recorded": [MOVED],
 }
@@ -71,7 +78,8 @@ def test_every_point_is_met_somewhere():
 
 @pytest.fixture(scope="module")
 def deployment(request):
-    yield from shared_by("faults", request)
+    # So that a page has two templates.
+    yield from shared_by("faults", request, parameters={"StartsPerSecond": "1"})
 
 
 @pytest.fixture
@@ -239,6 +247,72 @@ def _moved(world, kill):
     return _built_in_the_window(world, template)
 
 
+def _moved_under_many(world, kill):
+    template = world.template()
+    others = [world.template(template.base) for _ in range(2)]
+    for one in (template, *others):
+        one.built()
+    world.publish(template.base)
+    with kill:
+        world.watch()
+        for one in (template, *others):
+            one.waits()
+        world.until(lambda: template.updates()[-1]["responded_at"])
+        world.aws.settle()
+    assert len(template.notices("update-available")) == 1
+    for one in (template, *others):
+        assert len(world.executions_of(one)) == 2
+        one.will("succeed")
+    world.set_clock("02:00")
+    for one in others:
+        world.until(lambda one=one: one.endings() == ["complete", "complete"])
+        faults.check(one)
+    world.until(lambda: template.endings() == ["complete", "complete"])
+    return template
+
+
+def _withdrawn(world, kill):
+    template = world.template()
+    template.built()
+    older = world.table.get(*template.base.tracked)["current"]["image_id"]
+    world.publish(template.base)
+    world.watch()
+    template.waits()
+    _built_in_the_window(world, template)
+    world.aws.settle()
+    world.publish(template.base, older)
+    with kill:
+        world.watch()
+        world.until(lambda: template.updates()[-1]["responded_at"])
+        world.aws.settle()
+    assert len(template.notices("update-withdrawn")) == len(template.journal("skip")) == 1
+    assert len(world.executions_of(template)) == 2
+    return template
+
+
+def _withdrawn_meanwhile(world, kill):
+    template = world.template()
+    template.built()
+    older = world.table.get(*template.base.tracked)["current"]["image_id"]
+    world.publish(template.base)
+    world.watch()
+    template.waits()
+    template.will("succeed", seconds=600)
+    world.set_clock("02:00")
+    template.runs(2)
+    world.publish(template.base, older)
+    world.watch()
+    world.aws.settle()
+    with kill:
+        world.advance("11m")
+        world.until(lambda: template.notices("update-withdrawn"))
+        world.until(lambda: not template.held())
+        world.aws.settle()
+    assert len(template.notices("update-withdrawn")) == 1
+    assert len([one for one in template.journal("skip") if "went back" in one["reasons"][0]]) == 1
+    return template
+
+
 def _disabled(world, kill):
     template = world.template()
     template.built()
@@ -360,7 +434,10 @@ HAPPENINGS = {
     ARCHITECTURES: _architectures,
     MOVED: _moved,
     MOVED_MEANWHILE: _moved_meanwhile,
+    MOVED_UNDER_MANY: _moved_under_many,
     DISABLED: _disabled,
+    WITHDRAWN: _withdrawn,
+    WITHDRAWN_MEANWHILE: _withdrawn_meanwhile,
     SEEN: _seen,
     UNSEEN: _unseen,
     STARTED_LATE: _started_late,

@@ -2,6 +2,7 @@
 
 from tests.system import balances
 from tests.system.table import stream_record
+from tests.system.test_lost_events import mappings
 
 
 def test_an_update_is_announced_waits_for_its_window_is_built_published_and_paid(world):
@@ -116,6 +117,104 @@ def test_two_templates_on_one_image_are_announced_together_and_both_built(world)
     one.will("succeed"), other.will("succeed")
     world.set_clock("02:00")
     world.until(lambda: one.endings() == other.endings() == ["complete", "complete"])
+
+
+def test_a_template_that_stands_on_the_new_image_already_is_not_built_again(world):
+    template = world.template()
+    template.built()
+    world.publish(template.base)
+    world.watch()
+    template.waits()
+    world.aws.settle()
+    template.will("succeed")
+    assert world.ended(world.start(template, urgent=True))["status"] == "SUCCEEDED"
+    world.until(lambda: not template.held())
+    update = template.updates()[-1]
+    _forget_the_pages(world, update)
+    clear(world, update, "responded_at")
+    assert world.invoke("respond-to-update", stream_record(update["pk"], update["sk"])) == {"batchItemFailures": []}
+    [skipped] = template.journal("skip")
+    assert skipped["reasons"] == [f"its image stands on {update['image_id']} already"]
+    assert world.table.get(update["pk"], update["sk"])["responded_at"]
+    assert len([arn for arn in world.executions_of(template) if ":update-" in arn]) == 1
+
+
+def test_a_response_that_stopped_goes_on_at_its_newest_page_and_plans_nothing_anew(world):
+    one = world.template()
+    other = world.template(one.base)
+    one.built(), other.built()
+    [mapping] = mappings(world, "respond-to-update")
+    lambdas = world.aws.client("lambda")
+    lambdas.update_event_source_mapping(UUID=mapping, FunctionResponseTypes=["ReportBatchItemFailures"], Enabled=False)
+    try:
+        world.publish(one.base)
+        world.watch()
+        # As if its first page were done, and the second asked for.
+        update = one.updates()[-1]
+        number, plan = update["sk"].removeprefix("UPDATE#"), {"name": "0123456789ab", "pages": 2}
+        world.table.put(update["pk"], f"PLAN#{number}#0000#0123456789ab#000002", templates=[other.name])
+        world.table.put(update["pk"], f"PAGE#{number}#0000#000002", update=update["id"], round=0, page=2, plan=plan,
+                        at=update["updated_at"])  # fmt: skip
+        world.advance("6m")
+        assert world.invoke("reconcile-builds")["unanswered"] == 1
+        assert other.waits()
+        world.until(lambda: one.updates()[-1]["responded_at"])
+        assert len(world.executions_of(one)) == 1 and one.notices("update-available") == []
+    finally:
+        lambdas.update_event_source_mapping(UUID=mapping, FunctionResponseTypes=["ReportBatchItemFailures"], Enabled=True)
+    world.aws.settle()
+
+
+def test_an_update_that_turns_out_to_be_worse_starts_a_second_round(world):
+    template = world.template()
+    template.built()
+    world.publish(template.base)
+    world.watch()
+    template.waits()
+    world.aws.settle()
+    update = template.updates()[-1]
+    template.will("succeed")
+    _reassess(world, update, security_level="critical", reasons=["it is exploited"])
+    world.until(lambda: template.endings() == ["complete", "superseded", "complete"])
+    world.until(lambda: template.updates()[-1]["responded_at"])
+    world.aws.settle()
+    [told] = template.notices("update-reassessed")
+    assert "CRITICAL" in told.subject and "it is exploited" in told.body
+    assert template.build(3)["reservation"]["source"] == "emergency"
+    assert len([arn for arn in world.executions_of(template) if ":update-" in arn]) == 2
+
+
+def test_a_move_in_another_region_rebuilds_nothing_and_is_told_to_nobody(world):
+    template = world.template()
+    template.built()
+    world.publish(template.base)
+    world.watch()
+    template.waits()
+    world.aws.settle()
+    here = template.updates()[-1]
+    there = {**here, "id": here["id"].replace("us-east-1", "eu-west-1"), "announced_at": None, "responded_at": None}
+    sk = here["sk"].replace("us-east-1", "eu-west-1")
+    world.table.put(**{**there, "sk": sk})
+    try:
+        world.until(lambda: world.table.get(here["pk"], sk)["responded_at"])
+        world.aws.settle()
+        assert world.table.get(here["pk"], sk)["announced_at"] is None
+        assert len(template.notices("update-available")) == 1 and len(world.executions_of(template)) == 2
+    finally:
+        world.table.delete(here["pk"], sk)
+
+
+def _reassess(world, update: dict, **judged) -> None:
+    """As whoever judges it anew: its record is in the next round, and a page asks for a plan."""
+    sk = update["sk"].replace("UPDATE#", "PAGE#") + "#0001#000000"
+    now = f"{world.now():%Y-%m-%dT%H:%M:%SZ}"
+    world.table.put(**{**update, **judged, "round": 1, "announced_at": None, "responded_at": None, "assessed_at": now})
+    world.table.put(update["pk"], sk, update=update["id"], round=1, page=0, plan=None, at=now)
+
+
+def _forget_the_pages(world, update: dict) -> None:
+    for item in world.table.query(update["pk"], update["sk"].replace("UPDATE#", "PAGE#")):
+        world.table.delete(item["pk"], item["sk"])
 
 
 def clear(world, item: dict, field: str) -> None:

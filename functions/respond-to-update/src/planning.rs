@@ -109,19 +109,24 @@ impl RespondToUpdate {
         let targets: Vec<Target> = response.plans.iter().map(|(target, _)| target.clone()).collect();
         let plan = pages::write_plan(&self.table, record, &targets, self.page_size(), now).await?;
         fault::point("respond-to-update.planned");
-        let mut writes = vec![pages::insert(&PageRecord::first(record, plan, now))?];
+        let first = PageRecord::first(record, plan.clone(), now);
+        let mut writes = vec![pages::insert(&first)?];
         // One that an earlier version told of is not told of again.
         if record.announced_at.is_none() {
             writes.push(base_images::announced(record, now)?);
             writes.push(notices::leave(&notice_of(record, response, policy, now))?);
         }
-        let _: Applied = self.table.transact(&format!("announcing update {}", record.update.id), writes).await?;
+        let applied = self.table.transact(&format!("announcing update {}", record.update.id), writes).await?;
         fault::point("respond-to-update.announced");
+        if applied != Applied::Written {
+            return Ok(());
+        }
         tracing::info!(
             update_id = %record.update.id, round = record.round, level = %record.update.security_level,
-            builds = targets.len(), skipped = response.skipped.len(), "planned"
+            builds = targets.len(), skipped = response.skipped.len(), pages = plan.pages, "planned"
         );
-        Ok(())
+        // The usual few need not wait for the stream to bring their page: it finds nothing left to do.
+        if plan.pages == 1 { self.start(record, &first, &plan).await } else { Ok(()) }
     }
 }
 
