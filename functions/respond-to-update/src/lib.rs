@@ -97,7 +97,7 @@ impl RespondToUpdate {
         let resolved = templates::resolved(&self.table, &target.template).await?;
         let input = RequestInput::for_updates(target, vec![update.id.clone()]);
         let due = |level, from| deadline(level, policy, from);
-        let request = compile_request(&input, target, std::slice::from_ref(update), due, now);
+        let request = compile_request(&input, target, std::slice::from_ref(update), &[], due, now);
         let expected = queue::expect(&self.table, target, resolved.root_volume_gb, policy).await?;
         let demand = Demand {
             urgency: request.urgency,

@@ -10,6 +10,7 @@ use crate::architecture::Architecture;
 use crate::id::{BuildId, Target, TemplateName, UpdateId};
 use crate::level::{SecurityLevel, Urgency};
 use crate::money::MicroDollars;
+use crate::patch::{Patch, PatchId};
 use crate::problem::{Problem, Problems, printable};
 use crate::update::{BaseImageUpdate, UpdateType};
 
@@ -58,6 +59,9 @@ pub struct Cause {
     /// The base image updates that the build answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub updates: Vec<UpdateId>,
+    /// The patches that the build brings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<PatchId>,
     /// The build that was running when the request came, and did not cover it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<BuildId>,
@@ -95,6 +99,16 @@ impl RequestInput {
     /// The input that asks for a build of a template because base images moved.
     #[must_use]
     pub fn for_updates(target: &Target, updates: Vec<UpdateId>) -> Self {
+        Self::caused(target, Cause { updates, ..Cause::default() })
+    }
+
+    /// The input that asks for a build of a template because its image lacks fixes.
+    #[must_use]
+    pub fn for_patch(target: &Target, id: PatchId) -> Self {
+        Self::caused(target, Cause { patches: vec![id], ..Cause::default() })
+    }
+
+    fn caused(target: &Target, cause: Cause) -> Self {
         Self {
             template: target.template.clone(),
             urgent: false,
@@ -102,7 +116,7 @@ impl RequestInput {
             architectures: vec![target.architecture],
             max_cost: None,
             deadline: None,
-            cause: Some(Cause { updates, after: None, approved: false }),
+            cause: Some(cause),
         }
     }
 
@@ -258,14 +272,14 @@ pub struct CompilationRequest {
     pub priority: u8,
     /// How urgent it is.
     pub urgency: Urgency,
-    /// The worst level of its updates.
+    /// The worst level of its updates and patches.
     pub level: Option<SecurityLevel>,
     /// Build only if the estimate is at most this.
     pub max_cost: Option<MicroDollars>,
     /// The base image updates that it answers.
     pub base_image_updates: Vec<UpdateId>,
-    /// Fixes that come without a new base image.
-    pub security_patches: Vec<String>,
+    /// The patches that it brings: fixes that come without a new base image.
+    pub security_patches: Vec<PatchId>,
     /// When it has to be done.
     pub deadline: Timestamp,
     /// Whether a person asked for it or approved it.
@@ -283,6 +297,11 @@ impl CompilationRequest {
         for update in &other.base_image_updates {
             if !self.base_image_updates.contains(update) {
                 self.base_image_updates.push(update.clone());
+            }
+        }
+        for patch in &other.security_patches {
+            if !self.security_patches.contains(patch) {
+                self.security_patches.push(patch.clone());
             }
         }
         self.level = self.level.max(other.level);
@@ -314,28 +333,33 @@ pub const fn priority_of(level: SecurityLevel) -> u8 {
 /// The priority of a build that a person asks for without urgency.
 pub const PRIORITY_MANUAL: u8 = 50;
 
-/// Makes a request for one target out of its input and the updates that its cause names.
-/// `deadline_of` gives the policy's deadline of a level, from the instant at which the update was seen.
+/// Makes a request for one target out of its input, and the updates and patches that its cause names.
+/// `deadline_of` gives the policy's deadline of a level, from the instant at which the update was seen or the
+/// patch was found.
 pub fn compile_request(
     input: &RequestInput,
     target: &Target,
     updates: &[BaseImageUpdate],
+    patches: &[Patch],
     deadline_of: impl Fn(SecurityLevel, Timestamp) -> Timestamp,
     now: Timestamp,
 ) -> CompilationRequest {
-    let level = updates.iter().map(|update| update.security_level).max();
-    let trigger = if updates.is_empty() {
+    let causes: Vec<(SecurityLevel, Timestamp)> = (updates.iter())
+        .map(|update| (update.security_level, update.updated_at))
+        .chain(patches.iter().map(|patch| (patch.level, patch.found_at)))
+        .collect();
+    let level = causes.iter().map(|(level, _)| *level).max();
+    let trigger = if causes.is_empty() {
         BuildTrigger::Manual
-    } else if updates.iter().any(|update| update.update_type == UpdateType::Security) {
+    } else if !patches.is_empty() || updates.iter().any(|update| update.update_type == UpdateType::Security) {
         BuildTrigger::Security
     } else {
         BuildTrigger::Dependency
     };
     let by_level = level.map_or(PRIORITY_MANUAL, priority_of);
-    let due =
-        updates.iter().map(|update| deadline_of(update.security_level, update.updated_at)).min().unwrap_or_else(|| {
-            deadline_of(if input.urgent { SecurityLevel::Critical } else { SecurityLevel::Medium }, now)
-        });
+    let due = causes.iter().map(|(level, since)| deadline_of(*level, *since)).min().unwrap_or_else(|| {
+        deadline_of(if input.urgent { SecurityLevel::Critical } else { SecurityLevel::Medium }, now)
+    });
     CompilationRequest {
         target: target.clone(),
         trigger,
@@ -344,7 +368,7 @@ pub fn compile_request(
         level,
         max_cost: input.max_cost,
         base_image_updates: updates.iter().map(|update| update.id.clone()).collect(),
-        security_patches: Vec::new(),
+        security_patches: patches.iter().map(|patch| patch.id.clone()).collect(),
         deadline: input.deadline.map_or(due, |wished| wished.min(due)),
         approved: trigger == BuildTrigger::Manual
             || input.urgent
@@ -394,5 +418,36 @@ mod tests {
     #[test]
     fn text_from_outside_is_printable_in_a_fault() {
         assert!(!refused(&json!({"template": "a\u{1b}[31m\nb"})).contains(['\u{1b}', '\n']));
+    }
+
+    #[test]
+    fn a_patch_makes_a_security_build_as_urgent_as_its_level_and_due_from_when_it_was_found() {
+        let hour = jiff::SignedDuration::from_hours(1);
+        let target = Target { template: "python-ml".parse().unwrap(), architecture: Architecture::X86_64 };
+        let patch = |level, found_at| Patch {
+            id: PatchId::of(&target.build(17), &[]),
+            base: "debian-12".parse().unwrap(),
+            base_image_id: "ami-00000001".parse().unwrap(),
+            level,
+            advisories: Vec::new(),
+            fixes: Vec::new(),
+            at_least: Vec::new(),
+            release: None,
+            reasons: Vec::new(),
+            found_at,
+        };
+        let (now, earlier) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH - hour);
+        let compile = |patches: &[Patch]| {
+            let input = RequestInput::for_patch(&target, PatchId::of(&target.build(17), &[]));
+            compile_request(&input, &target, &[], patches, |_, since| since + hour * 24, now)
+        };
+        let request = compile(&[patch(SecurityLevel::Critical, earlier), patch(SecurityLevel::Low, now)]);
+        assert_eq!((request.trigger, request.urgency), (BuildTrigger::Security, Urgency::Critical));
+        assert_eq!((request.priority, request.deadline), (100, earlier + hour * 24));
+        assert!(!request.approved);
+        let low = compile(&[patch(SecurityLevel::Low, now)]);
+        let both = low.clone().absorbing(&request);
+        assert_eq!(both.level, Some(SecurityLevel::Critical));
+        assert_eq!(both.security_patches.iter().filter(|id| low.security_patches.contains(id)).count(), 1);
     }
 }
