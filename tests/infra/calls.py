@@ -27,6 +27,7 @@ SDK = {
     "get_component": "imagebuilder:GetComponent",
     "get_image": "imagebuilder:GetImage",
     "get_image_recipe": "imagebuilder:GetImageRecipe",
+    "list_image_packages": "imagebuilder:ListImagePackages",
     "list_workflow_executions": "imagebuilder:ListWorkflowExecutions",
     "list_workflow_step_executions": "imagebuilder:ListWorkflowStepExecutions",
     "start_image_pipeline_execution": "imagebuilder:StartImagePipelineExecution",

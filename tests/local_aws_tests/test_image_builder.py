@@ -103,6 +103,23 @@ def test_a_build_is_made_and_told(aws, builder, pipeline, ended, events):
     assert [one["arn"] for one in listed] == [arn]
 
 
+def test_what_is_installed_is_listed_by_pages(aws, builder, pipeline, ended):
+    wanted = [[f"package-{number}", f"1:{number}-1"] for number in range(60)]
+    aws.script_image_builder("succeed", seconds=0, template=pipeline["name"], packages=wanted)
+    listed = []
+    for _ in "12":
+        arn = builder.start_image_pipeline_execution(imagePipelineArn=pipeline["arn"])["imageBuildVersionArn"]
+        ended(arn)
+        pages = list(builder.get_paginator("list_image_packages").paginate(imageBuildVersionArn=arn))
+        found = [one for page in pages for one in page["imagePackageList"]]
+        listed.append([[one["packageName"], one["packageVersion"]] for one in found])
+    assert listed[0] == wanted and ["openssl", "3.2.2"] in listed[1], "the second is a default of its family"
+    with pytest.raises(ClientError, match="InvalidParameterValueException"):
+        builder.list_image_packages(imageBuildVersionArn=arn, maxResults=26)
+    with pytest.raises(ValueError, match="packages is not a list"):
+        aws.script_image_builder("succeed", packages=[["openssl"]])
+
+
 def test_a_failed_test_leaves_its_ami(aws, builder, pipeline, ended):
     aws.script_image_builder("fail-test", seconds=1)
     arn = builder.start_image_pipeline_execution(imagePipelineArn=pipeline["arn"])["imageBuildVersionArn"]

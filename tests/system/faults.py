@@ -2,7 +2,7 @@
 
 import re
 
-from tests.system import balances
+from tests.system import balances, patches
 from tests.system.bases import ROOT
 
 
@@ -32,6 +32,7 @@ def check(template) -> None:
         assert len(told - {f"build-scheduled:{build['id']}"}) == (build["ending"]["kind"] in ("complete", "failed")), told
         if build["ending"]["kind"] == "complete":
             complete.append(build["outcome"]["result"]["amis"]["us-east-1"])
+            assert patches.installed(template, int(build["id"].rpartition("-")[2])), "what is in it is kept with it"
     images = [image for image in template.amis() if _is_of(template, image)]
     assert sorted(image["ImageId"] for image in images) == sorted(complete)
     disks = {disk["Ebs"]["SnapshotId"] for image in images for disk in image["BlockDeviceMappings"]}

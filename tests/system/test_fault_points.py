@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.system import bases, faults
+from tests.system import bases, faults, patches
 from tests.system.conftest import lived, shared_by
 from tests.system.world import Template
 
@@ -24,6 +24,7 @@ WITHDRAWN = "a base image that goes back"
 WITHDRAWN_MEANWHILE = "a base image that goes back during a build on what is withdrawn"
 SEEN = "a base image that is seen for the first time"
 UNSEEN = "a build on a base image that nobody has looked at yet"
+PATCHED = "a patch, and the build after it"
 STARTED_LATE = "an image that is started just as its execution is stopped"
 
 MET_IN = {
@@ -34,12 +35,14 @@ MET_IN = {
     "reserve-budget.watch-poked": [UNSEEN],
     "start-image.token-stored": [BUILD],
     "start-image.component-made": [BUILD],
+    "start-image.patch-made": [PATCHED],
     "start-image.recipe-made": [BUILD],
     "start-image.distribution-made": [BUILD],
     "start-image.pipeline-made": [BUILD],
     "start-image.started": [BUILD],
     "start-image.run-stored": [BUILD],
     "finish-image.recorded": [BUILD, FAILED_TEST],
+    "finish-image.answered": [BUILD],
     "publish-image.channel-moved": [BUILD],
     "publish-image.parameter-written": [BUILD],
     "publish-image.parameters-pointed": [BUILD],
@@ -55,6 +58,7 @@ MET_IN = {
     "close-build.image-forgotten": [NEW_CONTENT],
     "close-build.recipe-forgotten": [NEW_CONTENT],
     "close-build.component-forgotten": [NEW_CONTENT],
+    "close-build.patch-forgotten": [PATCHED],
     "close-build.update-followed": [MOVED_MEANWHILE],
     "close-build.withdrawal-told": [WITHDRAWN_MEANWHILE],
     "close-build.next-started": [FOLLOWED],
@@ -369,6 +373,18 @@ def _unseen(world, kill):
     return template
 
 
+def _patched(world, kill):
+    template = world.template(world.base("amazon-linux-2023"))
+    template.built()
+    patch = patches.found(template, "openssl 1:3.2.2-1", level="critical", release="2023.9.20251117")
+    template.will("succeed")
+    with kill:
+        assert world.ended(patches.asked_for(template, patch))["status"] == "SUCCEEDED"
+        template.built()
+    assert template.endings() == ["complete"] * 3 and patches.left(template) == []
+    return template
+
+
 def _started_late(world, kill):
     """The call that starts the image is answered after everything else is over."""
     template = world.template().will("throttle", count=100)
@@ -440,5 +456,6 @@ HAPPENINGS = {
     WITHDRAWN_MEANWHILE: _withdrawn_meanwhile,
     SEEN: _seen,
     UNSEEN: _unseen,
+    PATCHED: _patched,
     STARTED_LATE: _started_late,
 }

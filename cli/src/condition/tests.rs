@@ -115,6 +115,7 @@ pub fn builds() -> Vec<Build> {
             root_device: None,
             content_hash: "0123456789ab".into(),
             template: json!({}),
+            patch: None,
             regions: vec![region()],
             policy_version: 2,
         }),

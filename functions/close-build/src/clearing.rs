@@ -91,13 +91,7 @@ impl CloseBuild {
         if let Some(run) = &build.run {
             return Ok(Some(run.arn.clone()));
         }
-        let Some(frozen) = &build.frozen else { return Ok(None) };
-        let resolved = serde_json::from_value::<ResolvedTemplate>(frozen.template.clone()).ok();
-        let plan = resolved.and_then(|resolved| {
-            prism_templates::image_plan(&resolved, &build.id, &frozen.base_image_id, &frozen.regions).ok()
-        });
-        let Some(plan) = plan else { return Ok(None) };
-        Ok(Some(Arns::of(&plan, &infrastructure(build.id.target.architecture)?)?.image))
+        Ok(arns(build)?.map(|arns| arns.image))
     }
 
     /// Finds out how Image Builder ended, or ends it. Completes `build` with what it found, and answers whether
@@ -126,9 +120,10 @@ impl CloseBuild {
     }
 
     /// Deletes Image Builder's records of the builds before a complete one: their images, recipes, and
-    /// components of another content. What fails is left for the next build to delete.
+    /// components of another content or patch. What fails is left for the next build to delete.
     pub(crate) async fn collect(&self, build: &Build) -> Result<()> {
         let content = build.frozen.as_ref().map(|frozen| frozen.content_hash.as_str());
+        let patch = build.frozen.as_ref().and_then(|frozen| frozen.patch.clone());
         for before in builds::newest(&self.table, &build.id.target, COLLECTED).await? {
             let over = before.ending.as_ref().is_some_and(|ending| ending.kind != EndingKind::Superseded);
             let (Some(run), Some(frozen), true) = (&before.run, &before.frozen, over && before.id != build.id) else {
@@ -139,6 +134,10 @@ impl CloseBuild {
             if deleted.is_ok() && Some(frozen.content_hash.as_str()) != content {
                 deleted = self.forget_component(&before, &frozen.content_hash).await;
                 fault::point("close-build.component-forgotten");
+            }
+            if deleted.is_ok() && frozen.patch.is_some() && frozen.patch != patch {
+                deleted = self.forget_patch(&before).await;
+                fault::point("close-build.patch-forgotten");
             }
             if let Err(error) = deleted {
                 tracing::warn!(before = %before.id, "what Image Builder keeps of it is not deleted: {error}");
@@ -154,4 +153,23 @@ impl CloseBuild {
         let version = prism_templates::COMPONENT_VERSION;
         self.image_builder.forget_component(&format!("{home}:component/{name}/{version}/1")).await
     }
+
+    /// Deletes the components of a build's patch, which is in their names.
+    async fn forget_patch(&self, build: &Build) -> Result<()> {
+        for component in arns(build)?.iter().flat_map(|arns| &arns.patches) {
+            self.image_builder.forget_component(component).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The ARNs of what a build asks Image Builder for, if that is frozen and can be asked for.
+fn arns(build: &Build) -> Result<Option<Arns>> {
+    let Some(frozen) = &build.frozen else { return Ok(None) };
+    let resolved = serde_json::from_value::<ResolvedTemplate>(frozen.template.clone()).ok();
+    let (base, patch) = (&frozen.base_image_id, frozen.patch.as_ref());
+    let plan = resolved
+        .and_then(|resolved| prism_templates::image_plan(&resolved, &build.id, base, &frozen.regions, patch).ok());
+    let Some(plan) = plan else { return Ok(None) };
+    Arns::of(&plan, &infrastructure(build.id.target.architecture)?).map(Some)
 }

@@ -1,16 +1,22 @@
-//! finish-image: records how Image Builder ended, first, and answers the execution that waits, second.
+//! finish-image: records how Image Builder ended, first, and answers the execution that waits, second. Then, when
+//! nobody waits for it any more, it keeps what is installed in the image.
+
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use prism_aws::error::Result;
 use prism_aws::image_builder::{ImageBuilder, ImageState};
 use prism_aws::runtime::{Function, about};
-use prism_aws::table::Table;
+use prism_aws::table::{Applied, Table};
 use prism_aws::workflow::Workflow;
-use prism_aws::{builds, claims, clearings, clock, fault, settings};
+use prism_aws::{builds, claims, clearings, clock, fault, packages, settings};
 use prism_domain::build::{Build, ImageOutcome, ImageResult, ImageRun};
 use prism_domain::id::BuildId;
 use serde::{Deserialize, Serialize};
+
+/// For how long an image's packages are listed: some hundred calls. It is less than the function may take.
+const LISTED_WITHIN: Duration = Duration::from_secs(40);
 
 /// The function.
 #[derive(Debug)]
@@ -72,6 +78,8 @@ impl FinishImage {
             if build.published_at.is_none() {
                 // It ended without this image, which nobody will use.
                 clearings::reopen(&self.table, &build, now).await?;
+            } else {
+                self.keep_packages(&build).await;
             }
             return Ok(None);
         }
@@ -80,9 +88,35 @@ impl FinishImage {
         let token = claim.held.filter(|held| held.queued.build == id).and_then(|held| held.image_token);
         if let (Some(token), Some(outcome)) = (token, &build.outcome) {
             self.workflow.answer(&token, outcome).await?;
+            fault::point("finish-image.answered");
         }
+        self.keep_packages(&build).await;
         tracing::info!(image = arn, ended_at = %ended_at(&build).unwrap_or(now), available = available(&build), "ended");
         Ok(Some(id))
+    }
+}
+
+impl FinishImage {
+    /// Keeps what is installed in a build's image, if that is not kept. It fails nothing: whoever needs the list does
+    /// without it, and reconcile-builds has it asked for again.
+    async fn keep_packages(&self, build: &Build) {
+        let Some(outcome) = build.outcome.as_ref().filter(|_| available(build)) else { return };
+        match tokio::time::timeout(LISTED_WITHIN, self.list_packages(&build.id, &outcome.arn)).await {
+            Ok(Ok(count)) => tracing::info!(count, "its packages are listed"),
+            Ok(Err(error)) => tracing::warn!(error.name = error.name(), "its packages are not listed: {error}"),
+            Err(_) => tracing::warn!("its packages are not listed: that took too long"),
+        }
+    }
+
+    /// Answers how many were written: none if that is done already, or if Image Builder has no list.
+    async fn list_packages(&self, id: &BuildId, image: &str) -> Result<Option<usize>> {
+        if packages::are_kept(&self.table, id).await? {
+            return Ok(None);
+        }
+        let Some(installed) = self.image_builder.packages(image).await? else { return Ok(None) };
+        let write = packages::write(id, &installed)?;
+        let _: Applied = self.table.transact(&format!("keeping the packages of build {id}"), vec![write]).await?;
+        Ok(Some(installed.len()))
     }
 }
 

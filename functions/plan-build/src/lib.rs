@@ -11,9 +11,11 @@ use prism_aws::requests::RequestRecord;
 use prism_aws::runtime::{Function, about};
 use prism_aws::table::{Table, back_off};
 use prism_aws::workflow::Workflow;
-use prism_aws::{base_images, builds, claims, clock, fault, policies, requests, settings, templates};
+use prism_aws::{base_images, builds, claims, clock, fault, patches, policies, requests, settings, templates};
 use prism_domain::architecture::Architecture;
+use prism_domain::build::Build;
 use prism_domain::id::{BuildId, RequestId, Target, TemplateName};
+use prism_domain::patch::Patch;
 use prism_domain::policy::Policy;
 use prism_domain::problem::{Problem, Problems, printable};
 use prism_domain::request::{CompilationRequest, RequestInput, compile_request};
@@ -161,11 +163,12 @@ impl PlanBuild {
         now: Timestamp,
     ) -> Result<Planning> {
         let policy = policies::current(&self.table).await?;
-        let mut request = self.compile(wish, target, &policy, now).await?;
+        let (mut request, mut patches) = self.compile(wish, target, &policy, now).await?;
         let claim = claims::of(&self.table, target).await?;
         // What waited for the build before to end is taken along by whichever comes next.
         if let Some(next) = claim.next.as_ref().filter(|_| claim.held.is_none()) {
-            let next = self.compile(next, target, &policy, now).await?;
+            let (next, taken) = self.compile(next, target, &policy, now).await?;
+            patches.extend(taken);
             request.urgency = request.urgency.max(next.urgency);
             request = request.absorbing(&next);
         }
@@ -181,6 +184,8 @@ impl PlanBuild {
             frozen.content_hash == resolved.content_hash()
                 && base_image.as_ref().is_some_and(|image| image.current.image_id == frozen.base_image_id)
         });
+        let brings_all = |holder: &Build| patches.iter().all(|patch| patch.is_brought_by(holder));
+        let covered = covered && holder.as_ref().is_some_and(brings_all);
         let expected = queue::expect(&self.table, target, resolved.root_volume_gb, &policy).await?;
         let disabled = templates::find(&self.table, &target.template).await?.and_then(|record| record.disabled);
         Ok(Planning {
@@ -188,6 +193,7 @@ impl PlanBuild {
             execution: input.execution.clone(),
             wish: RequestInput { architectures: vec![target.architecture], ..wish.clone() },
             request,
+            patches,
             claim,
             holder,
             covered,
@@ -198,19 +204,21 @@ impl PlanBuild {
         })
     }
 
-    /// The request with what the updates that it names and the policy say of it.
+    /// The request with what the updates and patches that it names and the policy say of it, and those patches.
     async fn compile(
         &self,
         wish: &RequestInput,
         target: &Target,
         policy: &Policy,
         now: Timestamp,
-    ) -> Result<CompilationRequest> {
+    ) -> Result<(CompilationRequest, Vec<Patch>)> {
         let mut updates = Vec::new();
         for id in wish.cause.iter().flat_map(|cause| &cause.updates) {
             updates.push(base_images::known_update(&self.table, id).await?);
         }
-        Ok(compile_request(wish, target, &updates, policy, now))
+        let named = wish.cause.as_ref().map(|cause| cause.patches.as_slice()).unwrap_or_default();
+        let patches = patches::known(&self.table, named).await?;
+        Ok((compile_request(wish, target, &updates, &patches, policy, now), patches))
     }
 
     /// What the state machine does next for a request that is planned. Wakes whom it concerns: again, if the try

@@ -6,11 +6,13 @@ use prism_aws::queue::Expectation;
 use prism_aws::requests::RequestRecord;
 use prism_aws::table::{Applied, Table, Write};
 use prism_aws::{builds, claims, fault, journal, notices, requests};
+use prism_domain::advisory::AdvisoryId;
 use prism_domain::build::{Build, Ending, EndingKind};
 use prism_domain::claim::{Claim, Held, Meeting, Stage, meet, merge_next};
 use prism_domain::decision::{Decision, DecisionKind};
 use prism_domain::id::{BuildId, RequestId};
 use prism_domain::notice;
+use prism_domain::patch::{FrozenPatch, Patch};
 use prism_domain::policy::Policy;
 use prism_domain::request::{BuildTrigger, CompilationRequest, RequestInput};
 use prism_domain::schedule::Queued;
@@ -28,6 +30,8 @@ pub struct Planning {
     pub wish: RequestInput,
     /// The same, compiled.
     pub request: CompilationRequest,
+    /// The patches that it has to bring.
+    pub patches: Vec<Patch>,
     /// The claim.
     pub claim: Claim,
     /// The build that holds it.
@@ -87,11 +91,17 @@ impl Planning {
         Some(self.claim.held.as_ref()?.parked.as_ref()?.token.clone())
     }
 
+    /// The advisories whose fixes it has to bring.
+    fn advisories(&self) -> Vec<AdvisoryId> {
+        FrozenPatch::of(&self.patches).map_or_else(Vec::new, |patch| patch.advisories)
+    }
+
     fn decision(&self, kind: DecisionKind, build: &BuildId, reasons: Vec<String>) -> Result<Write> {
         let inputs = json!({
             "request": self.id, "trigger": self.request.trigger, "urgency": self.request.urgency,
             "priority": self.request.priority, "level": self.request.level, "deadline": self.request.deadline,
-            "updates": self.request.base_image_updates, "estimate": self.expected.cost, "policy": self.policy.version,
+            "updates": self.request.base_image_updates, "patches": self.request.security_patches,
+            "advisories": self.advisories(), "estimate": self.expected.cost, "policy": self.policy.version,
         });
         let decision = Decision { kind, subject: build.to_string(), reasons, inputs, at: self.now };
         journal::write(&self.request.target.template, &decision)
@@ -135,7 +145,8 @@ impl Planning {
         let mut writes = vec![builds::write(&build)?, self.decision(kind, &id, reasons)?];
         // The notice of an update has named this build's slot already.
         if build.request.base_image_updates.is_empty() && slot.at > self.now {
-            let notice = notice::build_scheduled(&build, &slot, self.expected.cost, &self.policy.zone, self.now);
+            let (cost, zone) = (self.expected.cost, &self.policy.zone);
+            let notice = notice::build_scheduled(&build, &self.advisories(), &slot, cost, zone, self.now);
             writes.push(notices::leave(&notice)?);
         }
         let held = Held {
@@ -188,7 +199,10 @@ impl Planning {
         cause.approved |= self.request.approved;
         let next = merge_next(self.claim.next.clone(), wish);
         let record = self.record(&holder.id, false);
-        let reason = format!("{} runs with an older base image or content; the next build follows it", holder.id);
+        let reason = format!(
+            "{} runs with an older base image or content, or without a patch; the next build follows it",
+            holder.id
+        );
         let writes = vec![
             claims::write(&Claim { next: Some(next), ..self.claim.clone() })?,
             self.decision(DecisionKind::Defer, &holder.id, vec![reason])?,

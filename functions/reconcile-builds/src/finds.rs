@@ -8,7 +8,7 @@ use prism_aws::image_builder::ImageState;
 use prism_aws::stream::StreamEvent;
 use prism_aws::workflow::Standing;
 use prism_aws::{
-    base_images, builds, claims, clearings, clock, inventory, keys, notices, parameters, policies, templates,
+    base_images, builds, claims, clearings, clock, inventory, keys, notices, packages, parameters, policies, templates,
 };
 use prism_domain::build::Channel;
 use prism_domain::claim::{Held, Stage};
@@ -21,6 +21,10 @@ use crate::{Output, ReconcileBuilds};
 
 /// What is younger than this may still be on its way.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(5);
+
+/// For how long after its publication an image's packages are asked for again. What Image Builder does not tell
+/// within a day, it does not know.
+const PACKAGES_ASKED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// How many of an image's last moves are looked at.
 const MOVES: usize = 5;
@@ -93,7 +97,7 @@ impl ReconcileBuilds {
         self.close(&build.execution).await
     }
 
-    /// Channels whose parameter in this region is not what they say.
+    /// Channels whose parameter in this region is not what they say, and new images whose packages are not kept.
     pub(crate) async fn channels(&self, output: &mut Output) -> Result<()> {
         let mut channels: Vec<Channel> = Vec::new();
         for record in templates::all(&self.table).await? {
@@ -103,7 +107,22 @@ impl ReconcileBuilds {
             let looked = self.channel_batch(batch, output).await;
             count(looked, output);
         }
+        let now = clock::now();
+        for channel in channels.iter().filter(|channel| before(now, PACKAGES_ASKED_FOR) < channel.since) {
+            if is_late(channel.since, now) {
+                count(self.packages(channel, output).await, output);
+            }
+        }
         Ok(())
+    }
+
+    async fn packages(&self, channel: &Channel, output: &mut Output) -> Result<()> {
+        if packages::are_kept(&self.table, &channel.build).await? {
+            return Ok(());
+        }
+        let Some(run) = builds::get(&self.table, &channel.build).await?.run else { return Ok(()) };
+        output.unlisted += 1;
+        self.functions.poke(&self.menders.finish_image, &json!({ "resources": [run.arn] })).await
     }
 
     async fn channel_batch(&self, batch: &[Channel], output: &mut Output) -> Result<()> {

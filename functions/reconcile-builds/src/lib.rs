@@ -1,6 +1,6 @@
 //! reconcile-builds: finds what events have lost, and hands each find to the function that mends it:
 //! executions that ended without closing their build, images whose end nobody told, parameters that are
-//! not what their channel says, notices that were not sent, updates that were not responded to.
+//! not what their channel says, images whose packages nobody has kept, notices that were not sent, updates that were not responded to.
 //!
 //! It decides nothing and writes nothing: it only has others look.
 
@@ -55,6 +55,8 @@ pub struct Output {
     untold: usize,
     /// Channels whose parameters are not right.
     unpublished: usize,
+    /// Published images of which it is not kept what is installed.
+    unlisted: usize,
     /// Notices that were not sent.
     unsent: usize,
     /// Updates that were not responded to.

@@ -8,13 +8,14 @@ use prism_aws::functions::Functions;
 use prism_aws::queue::{self, Queue, TurnAnswer};
 use prism_aws::runtime::{Function, about};
 use prism_aws::table::{Applied, Table, back_off};
-use prism_aws::{base_images, builds, claims, clock, fault, journal, ledger, policies, settings, templates};
+use prism_aws::{base_images, builds, claims, clock, fault, journal, ledger, patches, policies, settings, templates};
 use prism_domain::build::{Build, Frozen};
 use prism_domain::claim::{Claim, Held, Stage};
 use prism_domain::decision::{Decision, DecisionKind};
 use prism_domain::duration::{after, humanize};
 use prism_domain::id::BuildId;
 use prism_domain::ledger::{Booking, BudgetSource, Reservation};
+use prism_domain::patch::FrozenPatch;
 use prism_domain::policy::Policy;
 use prism_domain::schedule::Turn;
 use serde::Deserialize;
@@ -134,12 +135,14 @@ impl ReserveBudget {
             fault::point("reserve-budget.watch-poked");
             return Ok(Err(TurnAnswer::wait(after(now, UNSEEN), format!("waits until {image} is seen"), now)));
         };
+        let patches = patches::known(&self.table, &build.request.security_patches).await?;
         Ok(Ok(Frozen {
             base: base.name.clone(),
             base_image_id: image.current.image_id,
             root_device: image.current.root_device,
             content_hash: resolved.content_hash(),
             template: serde_json::to_value(&resolved).map_err(|error| Error::malformed("a template", error))?,
+            patch: FrozenPatch::of(&patches),
             regions: queue::regions(policy)?,
             policy_version: policy.version,
         }))
@@ -157,13 +160,14 @@ impl ReserveBudget {
         now: Timestamp,
     ) -> Result<Option<TurnAnswer>> {
         let amount = held.queued.estimate;
+        let patch = frozen.patch.as_ref();
         let decision = Decision {
             kind: DecisionKind::Reserve,
             subject: build.id.to_string(),
             reasons: vec![format!("{amount} is reserved from the {} budget", source.as_str())],
             inputs: json!({
-                "base_image": frozen.base_image_id, "content": frozen.content_hash, "bookings": bookings,
-                "policy": policy.version,
+                "base_image": frozen.base_image_id, "content": frozen.content_hash, "bookings": bookings, "policy": policy.version,
+                "patches": patch.map(|patch| &patch.ids), "release": patch.map(|patch| &patch.release),
             }),
             at: now,
         };

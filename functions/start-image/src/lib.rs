@@ -98,7 +98,8 @@ impl StartImage {
         };
         let resolved: ResolvedTemplate = serde_json::from_value(frozen.template.clone())
             .map_err(|error| Error::malformed(format!("the template of build {}", build.id), error))?;
-        let mut plan = prism_templates::image_plan(&resolved, &build.id, &frozen.base_image_id, &frozen.regions)?;
+        let (base, patch) = (&frozen.base_image_id, frozen.patch.as_ref());
+        let mut plan = prism_templates::image_plan(&resolved, &build.id, base, &frozen.regions, patch)?;
         if let Some(device) = &frozen.root_device {
             plan.recipe.root_volume.device_name.clone_from(device);
         }

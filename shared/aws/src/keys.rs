@@ -7,6 +7,7 @@ use prism_domain::advisory::{AdvisoryId, Ecosystem};
 use prism_domain::architecture::Architecture;
 use prism_domain::id::{BaseImageName, BuildId, Region, RequestId, Target, TemplateName, TrackedImageId, UpdateId};
 use prism_domain::ledger::Period;
+use prism_domain::patch::PatchId;
 use prism_domain::zone::Zone;
 
 /// The key of an item.
@@ -65,6 +66,28 @@ pub fn builds_of(architecture: Architecture) -> String {
 #[must_use]
 pub fn image(id: &BuildId) -> Key {
     Key::new(template_history(&id.target.template), format!("IMAGE#{}#{:08}", id.target.architecture, id.number))
+}
+
+/// What is installed in the image that a build made.
+#[must_use]
+pub fn packages(id: &BuildId) -> Key {
+    Key::new(template_history(&id.target.template), format!("PACKAGES#{}#{:08}", id.target.architecture, id.number))
+}
+
+/// A finding that the image of a build lacks fixes.
+#[must_use]
+pub fn patch(id: &PatchId) -> Key {
+    let target = &id.build.target;
+    Key::new(
+        template_history(&target.template),
+        format!("{}{:08}#{}", patches_of(target.architecture), id.build.number, id.lacks),
+    )
+}
+
+/// The beginning of the sort keys of what a target's images were found to lack.
+#[must_use]
+pub fn patches_of(architecture: Architecture) -> String {
+    format!("PATCH#{architecture}#")
 }
 
 /// The channel `latest` of a target.

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use prism_domain::id::{BuildId, RequestId, Target, UpdateId};
+use prism_domain::patch::PatchId;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -57,6 +58,16 @@ pub fn insert(record: &RequestRecord) -> Result<Write> {
 pub fn of_update(update: &UpdateId, round: u32, target: &Target) -> Result<RequestId> {
     let cause = if round == 0 { update.to_string() } else { format!("{update}#{round}") };
     let id = format!("update-{}-{target}", prism_domain::hash::short(&cause));
+    id.parse().map_err(|error| Error::malformed("a request id", error))
+}
+
+/// The request that answers a patch: the same for the same finding, so that nobody starts it twice.
+///
+/// # Errors
+///
+/// Never: such a name is short enough.
+pub fn of_patch(id: &PatchId) -> Result<RequestId> {
+    let id = format!("patch-{}", prism_domain::hash::short(&id.to_string()));
     id.parse().map_err(|error| Error::malformed("a request id", error))
 }
 

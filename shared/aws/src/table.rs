@@ -71,6 +71,25 @@ impl Table {
         answer.item.map(|item| value(item, key)).transpose()
     }
 
+    /// Whether there is an item of a key, as of now, without reading the rest of it.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn is_there(&self, key: &Key) -> Result<bool> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(attributes(key)))
+            .projection_expression("pk")
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Error::from_sdk(format!("looking for {} {}", key.pk, key.sk), error))?;
+        Ok(answer.item.is_some())
+    }
+
     /// The values of a partition whose sort keys begin so, oldest first, as of now.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AmiId, BaseImageName, BuildId, Region, RequestId};
 use crate::ledger::Reservation;
+use crate::patch::FrozenPatch;
 use crate::request::CompilationRequest;
 
 /// One build, from its request to its end.
@@ -75,6 +76,8 @@ pub struct Frozen {
     pub content_hash: String,
     /// The template, resolved.
     pub template: serde_json::Value,
+    /// What it has to bring beside the template, if it answers patches.
+    pub patch: Option<FrozenPatch>,
     /// The regions that get the image.
     pub regions: Vec<Region>,
     /// The policy's version that allowed the build.

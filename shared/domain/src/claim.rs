@@ -132,6 +132,11 @@ pub fn merge_next(waiting: Option<RequestInput>, mut later: RequestInput) -> Req
                 cause.updates.push(update);
             }
         }
+        for patch in earlier.patches {
+            if !cause.patches.contains(&patch) {
+                cause.patches.push(patch);
+            }
+        }
     }
     later
 }
@@ -174,7 +179,7 @@ mod tests {
             Target { template: "python-ml".parse().unwrap(), architecture: crate::architecture::Architecture::X86_64 };
         let now = Timestamp::UNIX_EPOCH;
         let request =
-            crate::request::compile_request(&input(&[], max_cost, false), &target, &[], &Policy::default(), now);
+            crate::request::compile_request(&input(&[], max_cost, false), &target, &[], &[], &Policy::default(), now);
         CompilationRequest { trigger, ..request }
     }
 
@@ -225,11 +230,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merging_loses_no_update(earlier in 1_u32..50, later in 1_u32..50) {
-            let name = |number: u32| format!("ubuntu-22.04/x86_64/us-east-1/{number}");
-            let merged = merge_next(Some(input(&[&name(earlier)], None, false)), input(&[&name(later)], None, false));
-            let updates = merged.cause.unwrap().updates;
-            prop_assert!(updates.iter().any(|id| id.sequence == earlier) && updates.iter().any(|id| id.sequence == later));
+        fn merging_loses_no_update_and_no_patch(earlier in 1_u32..50, later in 1_u32..50) {
+            let wish = |number: u32| {
+                let mut input = input(&[&format!("ubuntu-22.04/x86_64/us-east-1/{number}")], None, false);
+                let patch = format!("python-ml-x86_64-{number}/0123456789ab").parse().unwrap();
+                input.cause.get_or_insert_default().patches.push(patch);
+                input
+            };
+            let cause = merge_next(Some(wish(earlier)), wish(later)).cause.unwrap();
+            for number in [earlier, later] {
+                prop_assert_eq!(cause.updates.iter().filter(|id| id.sequence == number).count(), 1);
+                prop_assert_eq!(cause.patches.iter().filter(|id| id.build.number == number).count(), 1);
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use termtree::Tree;
 
+use crate::advisory::AdvisoryId;
 use crate::build::Build;
 use crate::duration::{humanize, relative};
 use crate::id::{AmiId, Region};
@@ -109,16 +110,40 @@ fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-/// A build waits for its slot.
+/// How many advisories are named before the rest is counted.
+const NAMED: usize = 10;
+
+/// The advisories whose fixes a build brings on the base image that it has.
+fn patched(advisories: &[AdvisoryId]) -> Option<String> {
+    let names: Vec<&str> = advisories.iter().take(NAMED).map(AdvisoryId::as_str).collect();
+    let more = advisories.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!names.is_empty()).then(|| format!("Brings the fixes of: {}{more}", names.join(", ")))
+}
+
+/// The same, of a build that has frozen what it brings.
+fn patched_by(build: &Build) -> Option<String> {
+    patched(&build.frozen.as_ref()?.patch.as_ref()?.advisories)
+}
+
+/// A build waits for its slot. `advisories`: those whose fixes it brings on the base image that it has.
 #[must_use]
-pub fn build_scheduled(build: &Build, slot: &Slot, estimate: MicroDollars, zone: &Zone, now: Timestamp) -> Notice {
+pub fn build_scheduled(
+    build: &Build,
+    advisories: &[AdvisoryId],
+    slot: &Slot,
+    estimate: MicroDollars,
+    zone: &Zone,
+    now: Timestamp,
+) -> Notice {
     let request = &build.request;
-    let mut facts = vec![
-        format!("Trigger: {}", request.trigger),
+    let mut facts = vec![format!("Trigger: {}", request.trigger)];
+    facts.extend(patched(advisories));
+    facts.extend([
         format!("Planned for: {}", when(slot.at, now, zone)),
         format!("Why then: it {}", slot.reason),
         format!("Estimated cost: {estimate}, from {}", budget(slot.source)),
-    ];
+    ]);
     facts.extend(request.reason.iter().map(|reason| format!("Reason given: {reason}")));
     let name = &request.target.template;
     let tree = branch(format!("Build: {}", build.id), facts);
@@ -144,6 +169,7 @@ pub fn build_complete(
 ) -> Notice {
     let request = &build.request;
     let mut facts = vec![format!("Template: {}", request.target.template), format!("Trigger: {}", request.trigger)];
+    facts.extend(patched_by(build));
     facts.extend(amis.iter().map(|(region, ami)| format!("New AMI: {ami} ({region})")));
     if let Some(frozen) = &build.frozen {
         facts.push(format!("Base image: {} {}", frozen.base, frozen.base_image_id));
@@ -175,12 +201,12 @@ pub fn build_failed(
 ) -> Notice {
     let request = &build.request;
     let name = &request.target.template;
-    let mut facts = vec![
-        format!("Template: {name}"),
-        format!("Trigger: {}", request.trigger),
+    let mut facts = vec![format!("Template: {name}"), format!("Trigger: {}", request.trigger)];
+    facts.extend(patched_by(build));
+    facts.extend([
         format!("Failing step: {}", step.map_or_else(|| "not known".to_owned(), |step| printable(step, 128))),
         format!("Message: {}", printable(message, 600)),
-    ];
+    ]);
     let money = build.reservation.as_ref().map_or_else(|| "none was reserved".to_owned(), money_sentence);
     facts.push(format!("Money: {money}"));
     facts.push(match published {

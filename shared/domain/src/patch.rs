@@ -1,24 +1,22 @@
 //! Patches: what an active image lacks though its base image has not moved.
 
+mod lacking;
 mod release;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::advisory::{AdvisoryId, Ecosystem, Fix, Installed};
-use crate::assessment::{Assessment, Finding, FixedCve, Published, Side, assess, missing_fixes};
-use crate::build::Channel;
-use crate::duration::after;
+use crate::advisory::{AdvisoryId, Fix};
+use crate::assessment::FixedCve;
+use crate::build::Build;
 use crate::hash;
 use crate::id::{AmiId, BaseImageName, BuildId, MalformedId};
 use crate::level::SecurityLevel;
-use crate::policy::Policy;
-use crate::update::SeenImage;
 
+pub use lacking::{Active, Lack, lack};
 pub use release::Release;
 
 /// One finding that an active image lacks fixes: the build that made it, and what it lacks. Written
@@ -101,140 +99,140 @@ pub struct Patch {
     pub found_at: Timestamp,
 }
 
-/// What is known of an active image.
-#[derive(Debug, Clone, Copy)]
-pub struct Active<'a> {
-    /// Which image.
-    pub channel: &'a Channel,
-    /// What its base image was called, where that is known.
-    pub base_image_name: &'a str,
-    /// What is installed in it, where that is known.
-    pub installed: Option<&'a [Installed]>,
-    /// What Amazon Inspector found in it, if it has scanned it.
-    pub findings: Option<&'a [Finding]>,
-}
-
-/// What becomes of an active image whose base image has not moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lack {
-    /// Nothing is known that it lacks.
-    Nothing,
-    /// It lacks fixes that can wait: they come with whatever is built until the moment.
-    CanWait {
-        /// Until when.
-        until: Timestamp,
-    },
-    /// It lacks fixes that its repositories do not serve yet, in a sentence.
-    NotServed(String),
-    /// It is to be rebuilt.
-    Patch(Box<Patch>),
-}
-
-/// Whether an active image lacks fixes that a rebuild on the same base image brings. Critical and high ones are
-/// rebuilt at once, others once they have been lacking for the policy's security window. `newest`: the newest release
-/// of Amazon Linux 2023 that is known, to which an image of it has to be updated by name.
-#[must_use]
-pub fn lack(
-    active: Active<'_>,
-    published: &Published<'_>,
-    newest: Option<Release>,
-    policy: &Policy,
-    now: Timestamp,
-) -> Lack {
-    let lacks = [by_findings(active, published, now), by_packages(active, published, now)];
-    let fixes: Vec<FixedCve> = lacks.iter().flatten().flat_map(|lacks| lacks.fixes.iter().cloned()).collect();
-    let Some(worst) = lacks.into_iter().flatten().max_by_key(|lacks| lacks.level) else { return Lack::Nothing };
-    if fixes.is_empty() {
-        return Lack::Nothing;
+impl Patch {
+    /// Whether what a running build froze brings this too: it carries the patch; or it began after the finding,
+    /// since every build brings the system up to date, unless the fix is in a release that it has to name.
+    #[must_use]
+    pub fn is_brought_by(&self, build: &Build) -> bool {
+        let carried = build.frozen.as_ref().and_then(|frozen| frozen.patch.as_ref());
+        let carried = carried.is_some_and(|patch| patch.ids.contains(&self.id));
+        let began_before = build.run.as_ref().is_some_and(|run| run.started_at <= self.found_at);
+        carried || (self.release.is_none() && !began_before)
     }
-    let advisories: BTreeSet<AdvisoryId> = fixes.iter().filter_map(|fix| fix.advisory.clone()).collect();
-    if worst.level < SecurityLevel::High {
-        let known = published.advisories.unwrap_or_default();
-        let issued = known.iter().filter(|advisory| advisories.contains(&advisory.id)).map(|advisory| advisory.issued);
-        let until = after(issued.min().unwrap_or(now), policy.security_window);
-        if until > now {
-            return Lack::CanWait { until };
+}
+
+/// What a build has to bring beside its template: all the patches that it answers, frozen with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrozenPatch {
+    /// The findings.
+    pub ids: Vec<PatchId>,
+    /// The advisories whose fixes it brings.
+    pub advisories: Vec<AdvisoryId>,
+    /// The packages that have to be at least of these versions, if they are installed. One that several findings
+    /// name has to satisfy them all.
+    pub at_least: Vec<Fix>,
+    /// The release of the distribution to update to, if one has to be named: the newest of those named.
+    pub release: Option<String>,
+}
+
+impl FrozenPatch {
+    /// What these patches ask for together. `None`: there is none.
+    #[must_use]
+    pub fn of(patches: &[Patch]) -> Option<Self> {
+        if patches.is_empty() {
+            return None;
         }
-    }
-    let release = match release(active, published.ecosystem, newest) {
-        Ok(release) => release,
-        Err(reason) => return Lack::NotServed(reason),
-    };
-    let mut at_least: Vec<Fix> = fixes
-        .iter()
-        .filter_map(|fix| fix.package.as_ref())
-        .map(|package| Fix { package: package.name.clone(), version: package.fixed.clone() })
-        .collect();
-    at_least.sort_unstable();
-    at_least.dedup();
-    // Where packages are not known, what is lacking is told by its vulnerabilities.
-    let lacking = if at_least.is_empty() {
-        fixes.iter().map(|fix| Fix { package: fix.cve.to_string(), version: String::new() }).collect()
-    } else {
-        at_least.clone()
-    };
-    let channel = active.channel;
-    Lack::Patch(Box::new(Patch {
-        id: PatchId::of(&channel.build, &lacking),
-        base: channel.base.clone(),
-        base_image_id: channel.base_image_id.clone(),
-        level: worst.level,
-        advisories: advisories.into_iter().collect(),
-        fixes: merged(fixes),
-        at_least,
-        release,
-        reasons: worst.reasons,
-        found_at: now,
-    }))
-}
-
-/// What Amazon Inspector found and has a fix: as if the next image had none of it.
-fn by_findings(active: Active<'_>, published: &Published<'_>, now: Timestamp) -> Option<Assessment> {
-    let findings = active.findings.filter(|found| found.iter().any(|finding| finding.fixable))?;
-    let image = SeenImage {
-        image_id: active.channel.base_image_id.clone(),
-        image_name: String::new(),
-        created_at: None,
-        root_device: None,
-    };
-    let with = Side { image: &image, findings: Some(findings), packages: None };
-    let without = Side { image: &image, findings: Some(&[]), packages: None };
-    Some(assess(with, without, published, now)).filter(|lacks| !lacks.fixes.is_empty())
-}
-
-fn by_packages(active: Active<'_>, published: &Published<'_>, now: Timestamp) -> Option<Assessment> {
-    missing_fixes(active.installed?, published, None, now)
-}
-
-/// The release to update to, where repositories are locked to one.
-fn release(
-    active: Active<'_>,
-    ecosystem: Option<&Ecosystem>,
-    newest: Option<Release>,
-) -> Result<Option<String>, String> {
-    if ecosystem.is_none_or(|ecosystem| ecosystem.as_str() != "amazon-linux-2023") {
-        return Ok(None);
-    }
-    let Some(newest) = newest else {
-        return Err("the newest release of Amazon Linux 2023 is not known yet".to_owned());
-    };
-    match Release::of_image(active.base_image_name) {
-        Some(own) if own >= newest => Err(format!("its repositories are locked to {own}, and no newer release is out")),
-        _ => Ok(Some(newest.to_string())),
+        let mut ids: Vec<PatchId> = patches.iter().map(|patch| patch.id.clone()).collect();
+        let mut advisories: Vec<AdvisoryId> = patches.iter().flat_map(|patch| &patch.advisories).cloned().collect();
+        let mut at_least: Vec<Fix> = patches.iter().flat_map(|patch| &patch.at_least).cloned().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        advisories.sort_unstable();
+        advisories.dedup();
+        at_least.sort_unstable();
+        at_least.dedup();
+        let releases = patches.iter().filter_map(|patch| patch.release.as_ref());
+        Some(Self { ids, advisories, at_least, release: releases.max_by_key(|release| age(release)).cloned() })
     }
 }
 
-/// Each vulnerability once, the worst first.
-fn merged(mut fixes: Vec<FixedCve>) -> Vec<FixedCve> {
-    fixes.sort_by(|one, other| (&one.cve, other.package.is_some()).cmp(&(&other.cve, one.package.is_some())));
-    fixes.dedup_by(|later, kept| later.cve == kept.cve);
-    fixes.sort_by(|one, other| (other.level, &one.cve).cmp(&(one.level, &other.cve)));
-    fixes
+/// The numbers of a release such as `2023.9.20251117`, which order releases by age.
+fn age(release: &str) -> Vec<u64> {
+    release.split('.').map(|number| number.parse().unwrap_or_default()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build::{Frozen, ImageRun};
+    use crate::request::{RequestInput, compile_request};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn patch(number: u32, at_least: &[Fix], release: Option<&str>) -> Patch {
+        let build: BuildId = format!("python-ml-x86_64-{number}").parse().unwrap();
+        Patch {
+            id: PatchId::of(&build, at_least),
+            base: "amazon-linux-2023".parse().unwrap(),
+            base_image_id: "ami-00000001".parse().unwrap(),
+            level: SecurityLevel::High,
+            advisories: vec!["ALAS2023-2026-1000".parse().unwrap()],
+            fixes: Vec::new(),
+            at_least: at_least.to_vec(),
+            release: release.map(str::to_owned),
+            reasons: Vec::new(),
+            found_at: at("2026-11-03T12:00:00Z"),
+        }
+    }
+
+    fn running(carried: &[Patch], started_at: Option<&str>) -> Build {
+        let arn = "arn:aws:imagebuilder:us-east-1:123456789012:image/prism-python-ml-x86-64/1.0.18/1";
+        let id: BuildId = "python-ml-x86_64-18".parse().unwrap();
+        let input = RequestInput::for_updates(&id.target, Vec::new());
+        let requested_at = at("2026-11-03T10:00:00Z");
+        Build {
+            request: compile_request(&input, &id.target, &[], carried, &crate::policy::Policy::default(), requested_at),
+            id,
+            request_id: "a".parse().unwrap(),
+            execution: "arn".into(),
+            joined: Vec::new(),
+            frozen: Some(Frozen {
+                base: "amazon-linux-2023".parse().unwrap(),
+                base_image_id: "ami-00000001".parse().unwrap(),
+                root_device: None,
+                content_hash: "0123456789ab".into(),
+                template: serde_json::Value::Null,
+                patch: FrozenPatch::of(carried),
+                regions: Vec::new(),
+                policy_version: 0,
+            }),
+            reservation: None,
+            run: started_at.map(|started_at| ImageRun { arn: arn.into(), started_at: at(started_at) }),
+            outcome: None,
+            published_at: None,
+            ending: None,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn a_running_build_brings_what_it_carries_and_what_was_found_before_it_began() {
+        let plain = patch(17, &[fix("curl", "8.1")], None);
+        let locked = patch(17, &[fix("curl", "8.1")], Some("2023.9.20251117"));
+        let (before, after) = (Some("2026-11-03T11:00:00Z"), Some("2026-11-03T13:00:00Z"));
+        for began in [before, after, None] {
+            assert!(locked.is_brought_by(&running(std::slice::from_ref(&locked), began)));
+            assert!(!locked.is_brought_by(&running(&[], began)), "no build names the release by itself");
+        }
+        assert!(!plain.is_brought_by(&running(&[], before)));
+        assert!(plain.is_brought_by(&running(&[], after)));
+        assert!(plain.is_brought_by(&running(&[], None)), "what has not begun yet will find the fix");
+    }
+
+    #[test]
+    fn several_patches_are_one_with_the_newest_release() {
+        let (ssl, curl) = (fix("openssl", "1:3.0"), fix("curl", "8.1"));
+        let older = patch(17, std::slice::from_ref(&ssl), Some("2023.9.20251117"));
+        let newer = patch(18, &[curl.clone(), ssl.clone()], Some("2023.10.20260105"));
+        let frozen = FrozenPatch::of(&[newer.clone(), older.clone(), newer.clone()]).unwrap();
+        assert_eq!(frozen.ids, [older.id, newer.id]);
+        assert_eq!(frozen.at_least, [curl, ssl]);
+        assert_eq!(frozen.advisories.len(), 1);
+        assert_eq!(frozen.release.as_deref(), Some("2023.10.20260105"), "10 is newer than 9");
+        assert_eq!(FrozenPatch::of(&[]), None);
+    }
 
     fn fix(package: &str, version: &str) -> Fix {
         Fix { package: package.into(), version: version.into() }

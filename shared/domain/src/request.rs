@@ -11,6 +11,7 @@ use crate::deadline::deadline;
 use crate::id::{BuildId, Target, TemplateName, UpdateId};
 use crate::level::{SecurityLevel, Urgency};
 use crate::money::MicroDollars;
+use crate::patch::{Patch, PatchId};
 use crate::policy::Policy;
 use crate::problem::{Problem, Problems, printable};
 use crate::slot::Soak;
@@ -61,6 +62,9 @@ pub struct Cause {
     /// The base image updates that the build answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub updates: Vec<UpdateId>,
+    /// The patches that the build brings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<PatchId>,
     /// The build that was running when the request came, and did not cover it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<BuildId>,
@@ -98,6 +102,16 @@ impl RequestInput {
     /// The input that asks for a build of a template because base images moved.
     #[must_use]
     pub fn for_updates(target: &Target, updates: Vec<UpdateId>) -> Self {
+        Self::caused(target, Cause { updates, ..Cause::default() })
+    }
+
+    /// The input that asks for a build of a template because its image lacks fixes.
+    #[must_use]
+    pub fn for_patch(target: &Target, id: PatchId) -> Self {
+        Self::caused(target, Cause { patches: vec![id], ..Cause::default() })
+    }
+
+    fn caused(target: &Target, cause: Cause) -> Self {
         Self {
             template: target.template.clone(),
             urgent: false,
@@ -105,7 +119,7 @@ impl RequestInput {
             architectures: vec![target.architecture],
             max_cost: None,
             deadline: None,
-            cause: Some(Cause { updates, after: None, approved: false }),
+            cause: Some(cause),
         }
     }
 
@@ -261,14 +275,14 @@ pub struct CompilationRequest {
     pub priority: u8,
     /// How urgent it is.
     pub urgency: Urgency,
-    /// The worst level of its updates.
+    /// The worst level of its updates and patches.
     pub level: Option<SecurityLevel>,
     /// Build only if the estimate is at most this.
     pub max_cost: Option<MicroDollars>,
     /// The base image updates that it answers.
     pub base_image_updates: Vec<UpdateId>,
-    /// Fixes that come without a new base image.
-    pub security_patches: Vec<String>,
+    /// The patches that it brings: fixes that come without a new base image.
+    pub security_patches: Vec<PatchId>,
     /// When it has to be done.
     pub deadline: Timestamp,
     /// Until when it waits for others to meet its base image first, if it does.
@@ -289,6 +303,11 @@ impl CompilationRequest {
         for update in &other.base_image_updates {
             if !self.base_image_updates.contains(update) {
                 self.base_image_updates.push(update.clone());
+            }
+        }
+        for patch in &other.security_patches {
+            if !self.security_patches.contains(patch) {
+                self.security_patches.push(patch.clone());
             }
         }
         self.level = self.level.max(other.level);
@@ -321,32 +340,37 @@ pub const fn priority_of(level: SecurityLevel) -> u8 {
 /// The priority of a build that a person asks for without urgency.
 pub const PRIORITY_MANUAL: u8 = 50;
 
-/// Makes a request for one target out of its input, the updates that its cause names, and what the policy says of
-/// them. What a person asks for or approved waits for no base image to have been out long enough.
+/// Makes a request for one target out of its input, the updates and patches that its cause names, and what the policy
+/// says of them. What a person asks for or approved waits for no base image to have been out long enough.
 #[must_use]
 pub fn compile_request(
     input: &RequestInput,
     target: &Target,
     updates: &[BaseImageUpdate],
+    patches: &[Patch],
     policy: &Policy,
     now: Timestamp,
 ) -> CompilationRequest {
-    let level = updates.iter().map(|update| update.security_level).max();
-    let trigger = if updates.is_empty() {
+    let causes: Vec<(SecurityLevel, Timestamp)> = (updates.iter())
+        .map(|update| (update.security_level, update.updated_at))
+        .chain(patches.iter().map(|patch| (patch.level, patch.found_at)))
+        .collect();
+    let level = causes.iter().map(|(level, _)| *level).max();
+    let trigger = if causes.is_empty() {
         BuildTrigger::Manual
-    } else if updates.iter().any(|update| update.update_type == UpdateType::Security) {
+    } else if !patches.is_empty() || updates.iter().any(|update| update.update_type == UpdateType::Security) {
         BuildTrigger::Security
     } else {
         BuildTrigger::Dependency
     };
     let by_level = level.map_or(PRIORITY_MANUAL, priority_of);
-    let due_of = |update: &BaseImageUpdate| deadline(update.security_level, policy, update.updated_at);
-    let due = updates.iter().map(due_of).min().unwrap_or_else(|| {
+    let due = causes.iter().map(|(level, since)| deadline(*level, policy, *since)).min().unwrap_or_else(|| {
         deadline(if input.urgent { SecurityLevel::Critical } else { SecurityLevel::Medium }, policy, now)
     });
     let approved =
         trigger == BuildTrigger::Manual || input.urgent || input.cause.as_ref().is_some_and(|cause| cause.approved);
-    let soaks = updates.iter().map(|update| Soak::of(update, policy));
+    // A patch does not wait for a base image, which has not moved.
+    let soaks = updates.iter().map(|update| Soak::of(update, policy)).chain(patches.iter().map(|_| None));
     CompilationRequest {
         target: target.clone(),
         trigger,
@@ -355,7 +379,7 @@ pub fn compile_request(
         level,
         max_cost: input.max_cost.or(level.and_then(|level| policy.max_cost(level))),
         base_image_updates: updates.iter().map(|update| update.id.clone()).collect(),
-        security_patches: Vec::new(),
+        security_patches: patches.iter().map(|patch| patch.id.clone()).collect(),
         deadline: input.deadline.map_or(due, |wished| wished.min(due)),
         not_before: soaks.reduce(Soak::earlier).flatten().filter(|_| !approved),
         approved,
@@ -404,5 +428,36 @@ mod tests {
     #[test]
     fn text_from_outside_is_printable_in_a_fault() {
         assert!(!refused(&json!({"template": "a\u{1b}[31m\nb"})).contains(['\u{1b}', '\n']));
+    }
+
+    #[test]
+    fn a_patch_makes_a_security_build_as_urgent_as_its_level_and_due_from_when_it_was_found() {
+        let hour = jiff::SignedDuration::from_hours(1);
+        let target = Target { template: "python-ml".parse().unwrap(), architecture: Architecture::X86_64 };
+        let patch = |level, found_at| Patch {
+            id: PatchId::of(&target.build(17), &[]),
+            base: "debian-12".parse().unwrap(),
+            base_image_id: "ami-00000001".parse().unwrap(),
+            level,
+            advisories: Vec::new(),
+            fixes: Vec::new(),
+            at_least: Vec::new(),
+            release: None,
+            reasons: Vec::new(),
+            found_at,
+        };
+        let (now, earlier) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH - hour);
+        let compile = |patches: &[Patch]| {
+            let input = RequestInput::for_patch(&target, PatchId::of(&target.build(17), &[]));
+            compile_request(&input, &target, &[], patches, &Policy::default(), now)
+        };
+        let request = compile(&[patch(SecurityLevel::Critical, earlier), patch(SecurityLevel::Low, now)]);
+        assert_eq!((request.trigger, request.urgency), (BuildTrigger::Security, Urgency::Critical));
+        assert_eq!((request.priority, request.deadline), (100, earlier + hour * 4));
+        assert!(!request.approved);
+        let low = compile(&[patch(SecurityLevel::Low, now)]);
+        let both = low.clone().absorbing(&request);
+        assert_eq!(both.level, Some(SecurityLevel::Critical));
+        assert_eq!(both.security_patches.iter().filter(|id| low.security_patches.contains(id)).count(), 1);
     }
 }

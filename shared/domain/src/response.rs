@@ -88,7 +88,7 @@ fn planned(
     now: Timestamp,
 ) -> Slot {
     let input = RequestInput::for_updates(target, vec![update.id.clone()]);
-    let request = compile_request(&input, target, std::slice::from_ref(update), policy, now);
+    let request = compile_request(&input, target, std::slice::from_ref(update), &[], policy, now);
     slot(&Demand::of(&request, expected), policy, now)
 }
 

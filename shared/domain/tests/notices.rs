@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use prism_domain::advisory::AdvisoryId;
 use prism_domain::architecture::Architecture;
 use prism_domain::build::{Build, Frozen, ImageOutcome, ImageResult, ImageRun};
 use prism_domain::deadline::deadline;
@@ -14,6 +15,7 @@ use prism_domain::money::MicroDollars;
 use prism_domain::notice::{
     NoticeKind, build_complete, build_failed, build_scheduled, update_available, update_withdrawn,
 };
+use prism_domain::patch::FrozenPatch;
 use prism_domain::policy::Policy;
 use prism_domain::request::{BuildTrigger, CompilationRequest};
 use prism_domain::slot::Slot;
@@ -100,6 +102,7 @@ fn ran(result: ImageResult, state: ReservationState) -> Build {
             root_device: None,
             content_hash: "0123456789ab".into(),
             template: serde_json::Value::Null,
+            patch: None,
             regions: vec!["us-east-1".parse().unwrap()],
             policy_version: 0,
         }),
@@ -267,7 +270,7 @@ fn a_scheduled_build_tells_when_and_why_then() {
         reason: "starts in the urgent window".into(),
     };
     let zone: Zone = "America/New_York".parse().unwrap();
-    let notice = build_scheduled(&build(), &slot, MicroDollars(1_750_000), &zone, now());
+    let notice = build_scheduled(&build(), &[], &slot, MicroDollars(1_750_000), &zone, now());
     insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
 }
 
@@ -297,4 +300,28 @@ fn a_failed_build_tells_the_step_the_money_and_what_to_do_next() {
         build_failed(&build, Some("RunTests"), "package jupyter\u{1b}[31m is missing", Some("ami-00000009"), now());
     assert_eq!(notice.subject, "Build FAILED: python-ml-x86_64-17");
     insta::assert_snapshot!(notice.body);
+}
+
+#[test]
+fn a_build_of_a_patch_tells_which_advisories_it_answers() {
+    let advisories: Vec<_> = (1..=12).map(|n| format!("ALAS2023-2026-{n}").parse().unwrap()).collect();
+    let mut build = ran(ImageResult::Available { amis: amis() }, ReservationState::Open);
+    let id = "python-ml-x86_64-16/0123456789ab".parse().unwrap();
+    let patch = FrozenPatch { ids: vec![id], advisories, at_least: Vec::new(), release: None };
+    let slot = Slot { at: at("2026-11-03T02:00:00Z"), source: BudgetSource::Daily, reason: String::new() };
+    let told = "Brings the fixes of: ALAS2023-2026-1, ALAS2023-2026-2, ALAS2023-2026-3, ALAS2023-2026-4, \
+                ALAS2023-2026-5, ALAS2023-2026-6, ALAS2023-2026-7, ALAS2023-2026-8, ALAS2023-2026-9, \
+                ALAS2023-2026-10 and 2 more\n";
+    let bodies = |build: &Build, advisories: &[AdvisoryId]| {
+        [
+            build_scheduled(build, advisories, &slot, MicroDollars(1), &Zone::utc(), now()).body,
+            build_complete(build, &amis(), None, now()).body,
+            build_failed(build, None, "it failed", None, now()).body,
+        ]
+    };
+    assert!(bodies(&build, &[]).iter().all(|body| !body.contains("fixes of")));
+    build.frozen.as_mut().unwrap().patch = Some(patch.clone());
+    for body in bodies(&build, &patch.advisories) {
+        assert!(body.contains(told), "{body}");
+    }
 }

@@ -5,9 +5,11 @@
 //! begins with `prism-`, to which the roles' permissions are scoped.
 //! Source: <https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_CreateImageRecipe.html>.
 
+use prism_domain::hash;
 use prism_domain::id::{BuildId, Target};
 use sha2::{Digest, Sha256};
 
+use crate::compile::ComponentDocument;
 use crate::resolve::{ResolvedTemplate, hex};
 
 /// The version of every component, since its content is in its name.
@@ -17,6 +19,12 @@ pub const COMPONENT_VERSION: &str = "1.0.0";
 #[must_use]
 pub fn component_name(resolved: &ResolvedTemplate) -> String {
     format!("prism-{}-{}", resolved.name, resolved.content_hash())
+}
+
+/// `prism-patch-0123456789ab`: a component of a patch, by what is in it, which names its target.
+#[must_use]
+pub fn patch_component_name(document: &ComponentDocument) -> String {
+    format!("prism-patch-{}", hash::short(document.as_str()))
 }
 
 /// `prism-python-ml-x86-64`: the recipe, and so the middle of the ARN of its images.

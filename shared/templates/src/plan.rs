@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use prism_domain::id::{AmiId, BuildId, Region};
+use prism_domain::hash;
+use prism_domain::id::{AmiId, BuildId, Region, Target};
+use prism_domain::patch::{FrozenPatch, PatchId};
 use prism_domain::problem::{Problem, Problems};
 use serde::{Deserialize, Serialize};
 
 use crate::base::root_device;
-use crate::compile::{ComponentDocument, component};
+use crate::compile::{ComponentDocument, component, patch_components};
 use crate::names;
 use crate::resolve::ResolvedTemplate;
 
@@ -18,6 +20,9 @@ pub struct ImagePlan {
     pub build: BuildId,
     /// `CreateComponent`.
     pub component: ComponentPlan,
+    /// `CreateComponent`, for what the recipe applies before that: the components of a patch, none without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<ComponentPlan>,
     /// `CreateImageRecipe`.
     pub recipe: RecipePlan,
     /// `CreateDistributionConfiguration`, or an update of it.
@@ -25,7 +30,7 @@ pub struct ImagePlan {
     /// `CreateImagePipeline`, or an update of it.
     pub pipeline: PipelinePlan,
     /// The tags of every Image Builder resource and of the AMI: which template, build, base image and
-    /// content, and the template's own.
+    /// content, what it was patched with, and the template's own.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -34,11 +39,16 @@ impl ImagePlan {
     /// number apart that are made of something else, such as one of a stack that is gone.
     #[must_use]
     pub fn client_token(&self, purpose: &str) -> String {
-        names::client_token(&self.build, &format!("{purpose}/{}/{}", self.recipe.parent_image, self.component.name))
+        let components = std::iter::once(&self.component).chain(&self.patches);
+        let parts: Vec<&str> = [purpose, self.recipe.parent_image.as_str()]
+            .into_iter()
+            .chain(components.map(|component| component.name.as_str()))
+            .collect();
+        names::client_token(&self.build, &parts.join("/"))
     }
 }
 
-/// The component: what is installed and checked.
+/// A component: what is installed and checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentPlan {
     /// Its name, with the content's hash.
@@ -117,15 +127,17 @@ pub struct PipelinePlan {
     pub description: String,
 }
 
-/// Plans the image of a build on a base AMI, for the regions in their order.
+/// Plans the image of a build on a base AMI, with a patch if there is one, for the regions in their order.
 ///
 /// # Errors
-/// Every fault at once: a component that is too long, no region, a build of another template.
+/// Every fault at once: a component that is too long, no region, a build of another template, a patch that names
+/// what can't be.
 pub fn image_plan(
     resolved: &ResolvedTemplate,
     build: &BuildId,
     base_image_id: &AmiId,
     regions: &[Region],
+    patch: Option<&FrozenPatch>,
 ) -> Result<ImagePlan, Problems> {
     let mut problems = Vec::new();
     let target = &build.target;
@@ -135,15 +147,16 @@ pub fn image_plan(
     if regions.is_empty() {
         problems.push(Problem::new("regions", "are missing; give at least one, such as us-east-1"));
     }
-    let data = match component(resolved) {
-        Ok(data) if problems.is_empty() => data,
-        Ok(_) => return Err(Problems(problems)),
-        Err(Problems(more)) => {
-            problems.extend(more);
+    let patches = patch.map_or(Ok(Vec::new()), |patch| patch_plans(resolved, target, patch));
+    let (data, patches) = match (component(resolved), patches) {
+        (Ok(data), Ok(patches)) if problems.is_empty() => (data, patches),
+        (data, patches) => {
+            problems.extend(data.err().into_iter().flat_map(|Problems(more)| more));
+            problems.extend(patches.err().into_iter().flat_map(|Problems(more)| more));
             return Err(Problems(problems));
         }
     };
-    let tags = tags(resolved, build, base_image_id);
+    let tags = tags(resolved, build, base_image_id, patch);
     let about = format!("Template {} on {base_image_id} ({}), build {build}", resolved.name, resolved.base);
     let made_for = format!("Builds {} for {}", target.template, target.architecture);
     Ok(ImagePlan {
@@ -155,6 +168,7 @@ pub fn image_plan(
             description: format!("Builds and tests template {}", resolved.name),
             data,
         },
+        patches,
         recipe: RecipePlan {
             name: names::recipe_name(target),
             version: names::recipe_version(build),
@@ -178,6 +192,22 @@ pub fn image_plan(
     })
 }
 
+fn patch_plans(
+    resolved: &ResolvedTemplate,
+    target: &Target,
+    patch: &FrozenPatch,
+) -> Result<Vec<ComponentPlan>, Problems> {
+    let documents = patch_components(resolved, target, patch)?;
+    let plan = |data: ComponentDocument| ComponentPlan {
+        name: names::patch_component_name(&data),
+        version: names::COMPONENT_VERSION.to_owned(),
+        platform: "Linux".to_owned(),
+        description: format!("Updates the base of {target}, and checks that what was found to be lacking is there"),
+        data,
+    };
+    Ok(documents.into_iter().map(plan).collect())
+}
+
 fn distributions(
     build: &BuildId,
     regions: &[Region],
@@ -199,7 +229,12 @@ fn distributions(
 }
 
 /// The lineage, and the template's own tags. A template's tags can't begin with `prism:`.
-fn tags(resolved: &ResolvedTemplate, build: &BuildId, base_image_id: &AmiId) -> BTreeMap<String, String> {
+fn tags(
+    resolved: &ResolvedTemplate,
+    build: &BuildId,
+    base_image_id: &AmiId,
+    patch: Option<&FrozenPatch>,
+) -> BTreeMap<String, String> {
     let lineage = [
         ("prism:template", resolved.name.to_string()),
         ("prism:build-id", build.to_string()),
@@ -207,5 +242,18 @@ fn tags(resolved: &ResolvedTemplate, build: &BuildId, base_image_id: &AmiId) -> 
         ("prism:content", resolved.content_hash()),
     ];
     let own = resolved.tags.iter().map(|(key, value)| (key.clone(), value.clone()));
+    let release = patch.and_then(|patch| patch.release.clone()).map(|release| ("prism:release", release));
+    let patched = patch.map(|patch| ("prism:patch", named(&patch.ids)));
+    let lineage = lineage.into_iter().chain(release).chain(patched);
     own.chain(lineage.map(|(key, value)| (key.to_owned(), value))).collect()
+}
+
+/// The most characters of a tag's value.
+/// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>.
+const TAG_CHARACTERS: usize = 256;
+
+/// Patches as a tag names them: by their ids, or, if those are too long, by their number and a hash of them.
+fn named(ids: &[PatchId]) -> String {
+    let all = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    if all.len() <= TAG_CHARACTERS { all } else { format!("{} patches {}", ids.len(), hash::short(&all)) }
 }

@@ -13,7 +13,7 @@ use prism_templates::{
 
 fn plan(yaml: &str, build: &str, regions: &[&str]) -> Result<ImagePlan, prism_domain::problem::Problems> {
     let regions: Vec<_> = regions.iter().map(|region| region.parse().unwrap()).collect();
-    image_plan(&resolved(yaml), &build.parse().unwrap(), &"ami-0123456789abcdef0".parse().unwrap(), &regions)
+    image_plan(&resolved(yaml), &build.parse().unwrap(), &"ami-0123456789abcdef0".parse().unwrap(), &regions, None)
 }
 
 fn longest() -> BuildId {

@@ -13,18 +13,13 @@ import threading
 import time
 
 from tests.local_aws import context
-from tests.local_aws.image_builder import amis, scripts, store, workflows
+from tests.local_aws.image_builder import amis, packages, scripts, store, workflows
 from tests.local_aws.image_builder.model import Refused
 
 ENDED = ("AVAILABLE", "FAILED", "CANCELLED")
 # Where, as a part of the whole, each state begins.
 _STAGES = (("CREATING", 0.0), ("BUILDING", 0.1), ("TESTING", 0.6), ("DISTRIBUTING", 0.8), ("INTEGRATING", 0.95))
 _FAILS_IN = {"fail-build": "BUILDING", "fail-test": "TESTING"}
-# What the inventory of every image lists.
-_PACKAGES = (
-    {"packageName": "openssl", "packageVersion": "1:3.2.2-1.amzn2023.0.2"},
-    {"packageName": "kernel", "packageVersion": "6.1.155-176.282.amzn2023"},
-)
 # How long, in real seconds, an event that must come before the answer is given to be delivered.
 _HEAD_START = 1.0
 
@@ -115,7 +110,7 @@ def _build(image: dict, script: dict) -> None:
                 amis.parent(image)
             if status in ("TESTING", "DISTRIBUTING") and "ami" not in image:
                 amis.build(image)
-                image["packages"] = list(_PACKAGES)
+                image["packages"] = packages.of(image, script["packages"])
             _become(image, script, status)
             workflows.enter(image, status)
             if _FAILS_IN.get(script["outcome"]) == status:

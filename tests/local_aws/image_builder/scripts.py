@@ -14,12 +14,13 @@ DEFAULT = {
     "lose_event": False,
     "event_before_response": False,
     "count": 1,
+    "packages": None,
 }
 
 
 @control.route("POST", "image-builder")
 def _add(body):
-    outcome, seconds, template, lose, early, count = control.fields(
+    outcome, seconds, template, lose, early, count, packages = control.fields(
         body,
         "outcome",
         seconds=DEFAULT["seconds"],
@@ -27,6 +28,7 @@ def _add(body):
         lose_event=False,
         event_before_response=False,
         count=1,
+        packages=None,
     )
     if outcome not in OUTCOMES:
         raise control.BadInput(f"outcome {outcome!r} is not one of {', '.join(OUTCOMES)}")
@@ -34,16 +36,26 @@ def _add(body):
         raise control.BadInput(f"seconds {seconds!r} is not a number of virtual seconds")
     if not isinstance(count, int) or count < 1:
         raise control.BadInput(f"count {count!r} is not a number of builds")
+    if packages is not None and not _are_packages(packages):
+        raise control.BadInput('packages is not a list such as [["openssl", "1:3.0.7-1"]]')
     script = {
         "outcome": outcome,
         "seconds": float(seconds),
         "template": template,
         "lose_event": bool(lose),
         "event_before_response": bool(early),
+        "packages": packages,
     }
     with _lock:
         _waiting.extend(dict(script) for _ in range(count))
         return {"waiting": list(_waiting)}
+
+
+def _are_packages(given) -> bool:
+    def is_pair(one):
+        return isinstance(one, list) and len(one) == 2 and all(isinstance(text, str) for text in one)
+
+    return isinstance(given, list) and all(is_pair(one) for one in given)
 
 
 @control.route("GET", "image-builder")

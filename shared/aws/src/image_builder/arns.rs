@@ -1,14 +1,16 @@
 //! The ARNs of what a plan asks for, known from its names.
 
-use prism_templates::ImagePlan;
+use prism_templates::{ComponentPlan, ImagePlan};
 
 use crate::error::{Error, Result};
 
 /// The ARNs of what a plan asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arns {
-    /// The component's first build version.
+    /// The template's component's first build version.
     pub component: String,
+    /// Those of the patch's components, in the plan's order.
+    pub patches: Vec<String>,
     /// The recipe.
     pub recipe: String,
     /// The distribution configuration.
@@ -28,8 +30,10 @@ impl Arns {
     /// If that is not an ARN of Image Builder.
     pub fn of(plan: &ImagePlan, infrastructure: &str) -> Result<Self> {
         let home = home(infrastructure)?;
+        let component = |plan: &ComponentPlan| format!("{home}:component/{}/{}/1", plan.name, plan.version);
         Ok(Self {
-            component: format!("{home}:component/{}/{}/1", plan.component.name, plan.component.version),
+            component: component(&plan.component),
+            patches: plan.patches.iter().map(component).collect(),
             recipe: format!("{home}:image-recipe/{}/{}", plan.recipe.name, plan.recipe.version),
             distribution: format!("{home}:distribution-configuration/{}", plan.distribution.name),
             pipeline: format!("{home}:image-pipeline/{}", plan.pipeline.name),

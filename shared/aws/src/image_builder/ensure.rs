@@ -5,7 +5,7 @@ use aws_sdk_imagebuilder::types::{
     EbsVolumeType, InstanceBlockDeviceMapping, Platform,
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use prism_templates::ImagePlan;
+use prism_templates::{ComponentPlan, ImagePlan};
 
 use super::arns::Arns;
 use super::{ImageBuilder, tests};
@@ -17,11 +17,11 @@ fn is_there(error: &impl ProvideErrorMetadata) -> bool {
 }
 
 impl ImageBuilder {
-    /// The component, named by its content. It is looked up first, since Image Builder answers a second
+    /// A component of the plan, named by its content. It is looked up first, since Image Builder answers a second
     /// one of the same name and version with a second build version of it.
-    pub(super) async fn ensure_component(&self, plan: &ImagePlan, arns: &Arns) -> Result<()> {
-        let action = || format!("making component {}", plan.component.name);
-        match self.client.get_component().component_build_version_arn(&arns.component).send().await {
+    pub(super) async fn ensure_component(&self, plan: &ImagePlan, component: &ComponentPlan, arn: &str) -> Result<()> {
+        let action = || format!("making component {}", component.name);
+        match self.client.get_component().component_build_version_arn(arn).send().await {
             Ok(_) => return Ok(()),
             Err(error) if is_absent(&error) => {}
             Err(error) => return Err(Error::from_sdk(action(), error)),
@@ -29,12 +29,12 @@ impl ImageBuilder {
         let made = self
             .client
             .create_component()
-            .name(&plan.component.name)
-            .semantic_version(&plan.component.version)
-            .description(&plan.component.description)
+            .name(&component.name)
+            .semantic_version(&component.version)
+            .description(&component.description)
             .platform(Platform::Linux)
-            .data(plan.component.data.as_str())
-            .client_token(plan.client_token("component"))
+            .data(component.data.as_str())
+            .client_token(plan.client_token(&format!("component {}", component.name)))
             .tags("prism:template", plan.build.target.template.as_str())
             .send()
             .await;
@@ -55,9 +55,11 @@ impl ImageBuilder {
             .volume_type(EbsVolumeType::from(recipe.root_volume.volume_type.as_str()))
             .build();
         let mapping = InstanceBlockDeviceMapping::builder().device_name(&recipe.root_volume.device_name).ebs(volume);
-        let component = ComponentConfiguration::builder()
-            .component_arn(&arns.component)
-            .build()
+        // What a patch brings to the base comes before what the template puts on it.
+        let components = (arns.patches.iter())
+            .chain([&arns.component])
+            .map(|arn| ComponentConfiguration::builder().component_arn(arn).build())
+            .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(|error| Error::malformed("a recipe", error))?;
         let made = self
             .client
@@ -66,7 +68,7 @@ impl ImageBuilder {
             .semantic_version(&recipe.version)
             .description(&recipe.description)
             .parent_image(recipe.parent_image.as_str())
-            .components(component)
+            .set_components(Some(components))
             .block_device_mappings(mapping.build())
             .set_ami_tags(Some(recipe.ami_tags.clone().into_iter().collect()))
             .client_token(plan.client_token("recipe"))
@@ -81,16 +83,24 @@ impl ImageBuilder {
     }
 
     /// Makes sure that a recipe that is there is this build's: a stack that was deleted may have left one of the
-    /// same number, on an older base image.
+    /// same number, on an older base image or with another patch.
     async fn recognise_recipe(&self, plan: &ImagePlan, arns: &Arns) -> Result<()> {
         let action = format!("recipe {} {}", plan.recipe.name, plan.recipe.version);
         let found = self.client.get_image_recipe().image_recipe_arn(&arns.recipe).send().await;
         let found = found.map_err(|error| Error::from_sdk(format!("looking at {action}"), error))?.image_recipe;
         let parent = found.as_ref().and_then(|recipe| recipe.parent_image()).unwrap_or_default();
-        if parent == plan.recipe.parent_image.as_str() {
-            return Ok(());
+        if parent != plan.recipe.parent_image.as_str() {
+            return Err(Error::malformed(
+                action,
+                format!("it stands on {parent}, so it is another build's: delete it"),
+            ));
         }
-        Err(Error::malformed(action, format!("it stands on {parent}, so it is another build's: delete it")))
+        let applied = found.as_ref().map(|recipe| recipe.components()).unwrap_or_default();
+        let is_applied = |name: &str| applied.iter().any(|one| one.component_arn().contains(&format!("/{name}/")));
+        if applied.len() != plan.patches.len() + 1 || !plan.patches.iter().all(|patch| is_applied(&patch.name)) {
+            return Err(Error::malformed(action, "it has another patch, so it is another build's: delete it"));
+        }
+        Ok(())
     }
 
     /// The distribution configuration of the target, brought up to date.

@@ -7,6 +7,7 @@ mod arns;
 mod clear;
 mod ensure;
 mod look;
+mod packages;
 
 use aws_sdk_imagebuilder::Client;
 use aws_sdk_imagebuilder::types::ImageTestsConfiguration;
@@ -58,8 +59,12 @@ impl ImageBuilder {
     /// If AWS fails.
     pub async fn start(&self, plan: &ImagePlan, infrastructure: &str, requested_at: Timestamp) -> Result<String> {
         let arns = Arns::of(plan, infrastructure)?;
-        self.ensure_component(plan, &arns).await?;
+        self.ensure_component(plan, &plan.component, &arns.component).await?;
         fault::point("start-image.component-made");
+        for (patch, arn) in plan.patches.iter().zip(&arns.patches) {
+            self.ensure_component(plan, patch, arn).await?;
+            fault::point("start-image.patch-made");
+        }
         self.ensure_recipe(plan, &arns).await?;
         fault::point("start-image.recipe-made");
         self.ensure_distribution(plan, &arns).await?;

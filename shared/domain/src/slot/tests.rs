@@ -169,7 +169,7 @@ fn what_a_person_asked_for_too_waits_for_no_base_image_to_have_been_out() {
         architecture: crate::architecture::Architecture::X86_64,
     };
     let compiled = |input: &RequestInput, updates: &[BaseImageUpdate]| {
-        compile_request(input, &target, updates, &patient(), at(NOW)).not_before.map(|soak| soak.until)
+        compile_request(input, &target, updates, &[], &patient(), at(NOW)).not_before.map(|soak| soak.until)
     };
     let mut input = RequestInput::for_updates(&target, Vec::new());
     let (high, medium) = (update(SecurityLevel::High, None), update(SecurityLevel::Medium, None));

@@ -38,17 +38,21 @@ pub(super) fn install(manager: SystemManager, words: &str) -> String {
 }
 
 /// Brings what the base came with up to date. On Amazon Linux 2023 this stays within the release to which
-/// the AMI's repositories are locked; a newer release comes as a newer base image.
+/// the AMI's repositories are locked; a newer release comes as a newer base image, or as a patch that names it.
 /// Source: <https://docs.aws.amazon.com/linux/al2023/ug/deterministic-upgrades.html>.
 fn update(manager: SystemManager) -> Step {
-    let script = match manager {
+    Step { name: "UpdateSystem", seconds: 3600, script: upgrade(manager, "") }
+}
+
+/// The commands that bring the system up to date, with more options of the manager's upgrade.
+pub(super) fn upgrade(manager: SystemManager, options: &str) -> String {
+    match manager {
         // The lock of the lists, which the machine's own daily update may hold, is not waited for by apt.
-        SystemManager::Apt => {
-            format!("attempt=0\nuntil {APT} update; do\n  (( ++attempt < 10 ))\n  sleep 15\ndone\n{APT} upgrade --yes")
-        }
-        SystemManager::Dnf => format!("{DNF} upgrade --assumeyes"),
-    };
-    Step { name: "UpdateSystem", seconds: 3600, script }
+        SystemManager::Apt => format!(
+            "attempt=0\nuntil {APT} update; do\n  (( ++attempt < 10 ))\n  sleep 15\ndone\n{APT} upgrade{options} --yes"
+        ),
+        SystemManager::Dnf => format!("{DNF} upgrade{options} --assumeyes"),
+    }
 }
 
 fn system(resolved: &ResolvedTemplate) -> Option<Step> {

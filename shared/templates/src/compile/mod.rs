@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod conda;
+mod patch;
 mod python;
 
 use std::fmt;
@@ -11,6 +12,8 @@ use prism_domain::problem::{Problem, Problems};
 use serde::{Deserialize, Serialize};
 
 use crate::resolve::ResolvedTemplate;
+
+pub(crate) use patch::components as patch_components;
 
 /// The most characters of a component that is given inline.
 /// Source: <https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_CreateComponent.html>.
