@@ -87,6 +87,10 @@ pub(super) fn gather<'a>(
         return Some(by_findings(before, after, published));
     }
     let ecosystem = published.ecosystem?;
+    if ecosystem.as_str().starts_with("windows-") {
+        // Nobody publishes advisories for it, so an empty list of them proves nothing.
+        return by_patch_tuesdays(previous, next, published);
+    }
     let evidence = match (published.advisories, installed(previous)) {
         (Some(advisories), Some(packages)) if ecosystem.order() != VersionOrder::None => {
             let inventory = |installed| Inventory::new(ecosystem.order(), installed);
@@ -96,7 +100,6 @@ pub(super) fn gather<'a>(
             by_packages(&inventory(packages), next_packages.as_ref(), issued)
         }
         (Some(advisories), _) => by_dates(previous, next, advisories, now)?,
-        (None, _) if ecosystem.as_str().starts_with("windows-") => return by_patch_tuesdays(previous, next, published),
         (None, _) => return None,
     };
     let made = settled(next.image).unwrap_or(now);

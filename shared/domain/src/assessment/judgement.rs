@@ -111,7 +111,7 @@ fn fixes(evidence: &Evidence<'_>, published: &Published<'_>, now: Timestamp) -> 
 fn says_more(fix: &FixedCve, known: &FixedCve) -> bool {
     let key = |fix: &FixedCve| {
         let package = fix.package.as_ref().map(|package| (package.name.clone(), package.fixed.clone()));
-        (Reverse(fix.level), fix.advisory.is_none(), Reverse(fix.rating), fix.advisory.clone(), package)
+        (Reverse(fix.level), fix.advisory.is_none(), fix.advisory.clone(), package)
     };
     key(fix) < key(known)
 }

@@ -284,6 +284,8 @@ fn windows_is_judged_by_the_days_on_which_microsoft_publishes() {
     no vulnerability is known that it fixes
     judged by the days on which Microsoft publishes: what is installed is not known
     ");
+    let read = Case { advisories: Some(&[]), ..Case::default() };
+    assert_eq!(judged(&read, "2026.08.12", "2026.09.09"), judged(&case, "2026.08.12", "2026.09.09"));
     let known = threats(&[(7001, "2026-09-10"), (7002, "2026-09-11")], &[]);
     let case = Case { threats: Threats { windows: [cve(7001)].into(), ..known }, ..case };
     insta::assert_snapshot!(judged(&case, "2026.06.10", "2026.09.17"), @r"
