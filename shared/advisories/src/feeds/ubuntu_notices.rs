@@ -124,7 +124,9 @@ fn advisories(notice: &Notice) -> Result<Vec<Advisory>, String> {
     for (codename, ecosystem) in RELEASES {
         if let Some(packages) = notice.release_packages.get(codename) {
             let binaries = packages.iter().filter(|package| package.is_installable());
-            advisories.push(draft.advisory(ecosystem, binaries.map(|package| (package.name.clone(), package.version.clone())))?);
+            advisories.push(
+                draft.advisory(ecosystem, binaries.map(|package| (package.name.clone(), package.version.clone())))?,
+            );
         }
     }
     Ok(advisories)
