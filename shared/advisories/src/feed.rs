@@ -14,9 +14,10 @@ use crate::error::FeedError;
 /// **A run**: fetch [`first`](Self::first), give its bytes to [`read`](Self::read), then fetch what
 /// [`Reading::next`] names, one after the other and in that order, until nothing is left or
 /// [`Limits::documents`] are read. The first request of a run may be a conditional one (`If-None-Match` with the
-/// `ETag` of a run that came to its end): *not modified* means that the run is over.
+/// `ETag` of a run that came to its end, and left nothing: [`Reading::more`]): *not modified* means that the run is
+/// over.
 pub trait Feed: Send + Sync {
-    /// Its name, such as `ubuntu-notices`: lower-case letters, digits and hyphens. Never changes.
+    /// Its name, such as `ubuntu-notices`: lower-case letters, digits, hyphens and dots. Never changes.
     fn name(&self) -> &'static str;
 
     /// Where it is, without a slash at the end; configuration may say otherwise. Every request is below it.
@@ -136,6 +137,8 @@ pub struct Reading {
     pub skipped: Skipped,
     /// What is to be fetched next, in this order.
     pub next: Vec<Request>,
+    /// More changed than one run may read: the next run goes on there, and has to ask unconditionally.
+    pub more: bool,
     /// What to give to the next run's [`Feed::first`]: to be kept as soon as this reading, and all before it in this
     /// run, are.
     pub cursor: Option<String>,

@@ -32,7 +32,7 @@ pub(crate) fn read(
     path: impl Fn(&AdvisoryId) -> Option<String>,
 ) -> Result<Reading, Fault> {
     let known = request.cursor.as_deref().and_then(entry);
-    let (mut changed, mut skipped, mut records) = (BTreeSet::new(), Skipped::default(), 0);
+    let (mut changed, mut skipped, mut records, mut more) = (BTreeSet::new(), Skipped::default(), 0, false);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -55,6 +55,7 @@ pub(crate) fn read(
         records += 1;
         if changed.len() >= documents {
             changed.pop_last();
+            more = true;
         }
     }
     all_skipped(records, &skipped)?;
@@ -63,5 +64,5 @@ pub(crate) fn read(
     }
     let record =
         |(modified, name): &Entry| Some(request.then(path(name)?, Step::Record, Some(format!("{modified},{name}"))));
-    Ok(Reading { skipped, next: changed.iter().filter_map(record).collect(), ..Reading::default() })
+    Ok(Reading { skipped, more, next: changed.iter().filter_map(record).collect(), ..Reading::default() })
 }

@@ -13,6 +13,7 @@ use crate::source::Meter;
 
 /// Reads a document that is one record.
 pub(crate) fn whole<T: DeserializeOwned>(source: Box<dyn BufRead + '_>, meter: &Meter) -> Result<T, Fault> {
+    meter.one_record();
     serde_json::from_reader(source).map_err(|error| fault(error, meter))
 }
 

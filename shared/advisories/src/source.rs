@@ -35,6 +35,11 @@ impl Meter {
         self.record.set(Self::RECORD);
     }
 
+    /// The document is one record: its limit is the document's.
+    pub(crate) fn one_record(&self) {
+        self.record.set(self.limit);
+    }
+
     /// What an error of the reader means.
     pub(crate) fn fault(&self, error: &Error, at: String) -> Fault {
         match error.kind() {

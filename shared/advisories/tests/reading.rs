@@ -85,6 +85,7 @@ fn records_that_changed_are_read_in_order_and_the_run_goes_on_after_any_of_them(
     for _ in 0..3 {
         let run = read(feed.as_ref(), &feed.first(cursor.as_deref(), since()), index.as_bytes()).unwrap();
         assert!(run.next.len() < feed.limits().documents);
+        assert_eq!(run.more, seen.is_empty(), "the first run leaves some, the second none");
         for request in run.next {
             let skipped = request.skip("is gone").unwrap();
             assert_eq!(skipped.skipped.count, 1);

@@ -49,7 +49,7 @@ fn steps_into(feed: &dyn Feed, steps: u8) -> Request {
 
 fn harmless(reading: &Reading) {
     for advisory in &reading.advisories {
-        assert_eq!(printable(&advisory.title, 201), advisory.title);
+        assert_eq!(printable(&advisory.title, usize::MAX), advisory.title);
         assert!(advisory.issued <= advisory.updated);
         for fix in &advisory.fixed {
             let is_safe = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b".+~-_^:".contains(&b));
@@ -57,7 +57,7 @@ fn harmless(reading: &Reading) {
         }
     }
     for skipped in &reading.skipped.first {
-        assert_eq!(printable(&skipped.reason, 201), skipped.reason);
+        assert_eq!(printable(&skipped.reason, usize::MAX), skipped.reason);
     }
     for next in &reading.next {
         assert!(next.path.starts_with('/') && next.path.bytes().all(|b| b.is_ascii_graphic()));

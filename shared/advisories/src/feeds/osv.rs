@@ -161,7 +161,7 @@ impl Feed for Osv {
     }
 
     fn limits(&self) -> Limits {
-        Limits { bytes: 32 * 1024 * 1024, documents: 501 }
+        Limits { bytes: 16 * 1024 * 1024, documents: 501 }
     }
 
     fn first(&self, cursor: Option<&str>, since: Timestamp) -> Request {
