@@ -24,7 +24,7 @@ WITHDRAWN = "a base image that goes back"
 WITHDRAWN_MEANWHILE = "a base image that goes back during a build on what is withdrawn"
 SEEN = "a base image that is seen for the first time"
 UNSEEN = "a build on a base image that nobody has looked at yet"
-PATCHED = "a patch, and the build after it"
+PATCHED = "a patch, and another one"
 STARTED_LATE = "an image that is started just as its execution is stopped"
 
 MET_IN = {
@@ -376,12 +376,13 @@ def _unseen(world, kill):
 def _patched(world, kill):
     template = world.template(world.base("amazon-linux-2023"))
     template.built()
-    patch = patches.found(template, "openssl 1:3.2.2-1", level="critical", release="2023.9.20251117")
-    template.will("succeed")
     with kill:
-        assert world.ended(patches.asked_for(template, patch))["status"] == "SUCCEEDED"
-        template.built()
-    assert template.endings() == ["complete"] * 3 and patches.left(template) == []
+        for number, lacking in enumerate(("openssl 1:3.2.2-1", "curl 8.11.1-4"), start=1):
+            patch = patches.found(template, lacking, level="critical", release="2023.9.20251117", number=number)
+            template.will("succeed")
+            assert world.ended(patches.asked_for(template, patch))["status"] == "SUCCEEDED"
+    assert template.endings() == ["complete"] * 3
+    assert patches.left(template) == patches.components(template, 3)[:1]
     return template
 
 

@@ -135,11 +135,19 @@ def test_a_patch_that_is_not_recorded_is_refused(world):
     assert template.endings() == ["complete"]
 
 
-def test_the_components_of_a_patch_go_with_the_builds_that_had_it(world):
-    template = built(world)
-    patch = patches.found(template, "openssl 3.0.17-1~deb12u3", level="critical")
+def test_what_was_patched_stays_patched_until_the_base_image_moves(world):
+    template = built(world, "amazon-linux-2023")
+    patch = patches.found(template, "openssl 1:3.2.2-1", level="critical", release=RELEASE)
     template.will("succeed")
     world.ended(patches.asked_for(template, patch))
-    assert patches.left(template) == patches.components(template, 2)[:1]
-    template.built()
-    assert patches.left(template) == []
+    [component] = patches.components(template, 2)[:1]
+    assert template.built()["frozen"]["patch"] == template.build(2)["frozen"]["patch"], "a person's build keeps it"
+    assert patches.components(template, 3)[:1] == patches.left(template) == [component]
+    world.publish(template.base)
+    world.watch()
+    template.waits()
+    template.will("succeed")
+    assert world.ended(world.start(template, urgent=True))["status"] == "SUCCEEDED"
+    world.aws.settle()
+    assert template.builds()[-1]["frozen"]["patch"] is None
+    assert patches.left(template) == [], "its component goes with the builds that had it"

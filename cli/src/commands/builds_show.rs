@@ -97,6 +97,7 @@ impl Shown {
         facts.extend(request.max_cost.map(|most| format!("May cost at most: {most}")));
         facts.extend(request.reason.as_ref().map(|reason| format!("Reason given: {}", printable(reason, 200))));
         facts.extend(request.base_image_updates.iter().map(|update| format!("Answers the update: {update}")));
+        facts.extend(request.security_patches.iter().map(|patch| format!("Brings the patch: {patch}")));
         facts.extend(self.build.joined.iter().map(|request| format!("Joined by: {request}")));
         vec![branch(format!("Request: {}", self.build.request_id), facts)]
     }
@@ -113,12 +114,17 @@ impl Shown {
     fn frozen(&self) -> Option<Tree<String>> {
         let frozen = self.build.frozen.as_ref()?;
         let regions: Vec<&str> = frozen.regions.iter().map(|region| region.as_str()).collect();
-        let facts = [
+        let mut facts = vec![
             format!("Base image: {} {}", frozen.base, frozen.base_image_id),
             format!("Content: {}", printable(&frozen.content_hash, 64)),
             format!("Regions: {}", regions.join(", ")),
             format!("Policy: version {}", frozen.policy_version),
         ];
+        if let Some(patch) = &frozen.patch {
+            let advisories: Vec<&str> = patch.advisories.iter().map(|advisory| advisory.as_str()).collect();
+            facts.push(format!("Patched for: {}", printable(&advisories.join(", "), 400)));
+            facts.extend(patch.release.iter().map(|release| format!("Updated to: {}", printable(release, 64))));
+        }
         Some(branch("Made of", facts))
     }
 

@@ -93,7 +93,7 @@ impl Planning {
 
     /// The advisories whose fixes it has to bring.
     fn advisories(&self) -> Vec<AdvisoryId> {
-        FrozenPatch::of(&self.patches).map_or_else(Vec::new, |patch| patch.advisories)
+        FrozenPatch::of(&self.patches, None).map_or_else(Vec::new, |patch| patch.advisories)
     }
 
     fn decision(&self, kind: DecisionKind, build: &BuildId, reasons: Vec<String>) -> Result<Write> {

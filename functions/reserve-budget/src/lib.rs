@@ -8,12 +8,14 @@ use prism_aws::functions::Functions;
 use prism_aws::queue::{self, Queue, TurnAnswer};
 use prism_aws::runtime::{Function, about};
 use prism_aws::table::{Applied, Table, back_off};
-use prism_aws::{base_images, builds, claims, clock, fault, journal, ledger, patches, policies, settings, templates};
+use prism_aws::{
+    base_images, builds, claims, clock, fault, inventory, journal, ledger, patches, policies, settings, templates,
+};
 use prism_domain::build::{Build, Frozen};
 use prism_domain::claim::{Claim, Held, Stage};
 use prism_domain::decision::{Decision, DecisionKind};
 use prism_domain::duration::{after, humanize};
-use prism_domain::id::BuildId;
+use prism_domain::id::{AmiId, BuildId, Target};
 use prism_domain::ledger::{Booking, BudgetSource, Reservation};
 use prism_domain::patch::FrozenPatch;
 use prism_domain::policy::Policy;
@@ -136,16 +138,25 @@ impl ReserveBudget {
             return Ok(Err(TurnAnswer::wait(after(now, UNSEEN), format!("waits until {image} is seen"), now)));
         };
         let patches = patches::known(&self.table, &build.request.security_patches).await?;
+        let published = self.published_patch(target, &image.current.image_id).await?;
         Ok(Ok(Frozen {
             base: base.name.clone(),
             base_image_id: image.current.image_id,
             root_device: image.current.root_device,
             content_hash: resolved.content_hash(),
             template: serde_json::to_value(&resolved).map_err(|error| Error::malformed("a template", error))?,
-            patch: FrozenPatch::of(&patches),
+            patch: FrozenPatch::of(&patches, published.as_ref()),
             regions: queue::regions(policy)?,
             policy_version: policy.version,
         }))
+    }
+
+    /// What the published image was patched with, if it stands on this base image.
+    async fn published_patch(&self, target: &Target, base_image_id: &AmiId) -> Result<Option<FrozenPatch>> {
+        let channel = inventory::channel(&self.table, target).await?;
+        let Some(channel) = channel.filter(|channel| channel.base_image_id == *base_image_id) else { return Ok(None) };
+        let published = builds::find(&self.table, &channel.build).await?;
+        Ok(published.and_then(|build| build.frozen).and_then(|frozen| frozen.patch))
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything that the one transaction writes")]

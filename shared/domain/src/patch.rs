@@ -112,7 +112,7 @@ impl Patch {
 }
 
 /// What a build has to bring beside its template: all the patches that it answers, frozen with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrozenPatch {
     /// The findings.
     pub ids: Vec<PatchId>,
@@ -126,23 +126,24 @@ pub struct FrozenPatch {
 }
 
 impl FrozenPatch {
-    /// What these patches ask for together. `None`: there is none.
+    /// What these patches ask for, together with what the published image on the same base image was patched with: no
+    /// build may fall behind that. `None`: there is none.
     #[must_use]
-    pub fn of(patches: &[Patch]) -> Option<Self> {
-        if patches.is_empty() {
-            return None;
+    pub fn of(patches: &[Patch], published: Option<&Self>) -> Option<Self> {
+        let mut all = published.cloned().unwrap_or_default();
+        for patch in patches {
+            all.ids.push(patch.id.clone());
+            all.advisories.extend(patch.advisories.iter().cloned());
+            all.at_least.extend(patch.at_least.iter().cloned());
+            all.release = all.release.into_iter().chain(patch.release.clone()).max_by_key(|release| age(release));
         }
-        let mut ids: Vec<PatchId> = patches.iter().map(|patch| patch.id.clone()).collect();
-        let mut advisories: Vec<AdvisoryId> = patches.iter().flat_map(|patch| &patch.advisories).cloned().collect();
-        let mut at_least: Vec<Fix> = patches.iter().flat_map(|patch| &patch.at_least).cloned().collect();
-        ids.sort_unstable();
-        ids.dedup();
-        advisories.sort_unstable();
-        advisories.dedup();
-        at_least.sort_unstable();
-        at_least.dedup();
-        let releases = patches.iter().filter_map(|patch| patch.release.as_ref());
-        Some(Self { ids, advisories, at_least, release: releases.max_by_key(|release| age(release)).cloned() })
+        all.ids.sort_unstable();
+        all.ids.dedup();
+        all.advisories.sort_unstable();
+        all.advisories.dedup();
+        all.at_least.sort_unstable();
+        all.at_least.dedup();
+        (!all.ids.is_empty()).then_some(all)
     }
 }
 
@@ -194,7 +195,7 @@ mod tests {
                 root_device: None,
                 content_hash: "0123456789ab".into(),
                 template: serde_json::Value::Null,
-                patch: FrozenPatch::of(carried),
+                patch: FrozenPatch::of(carried, None),
                 regions: Vec::new(),
                 policy_version: 0,
             }),
@@ -226,12 +227,15 @@ mod tests {
         let (ssl, curl) = (fix("openssl", "1:3.0"), fix("curl", "8.1"));
         let older = patch(17, std::slice::from_ref(&ssl), Some("2023.9.20251117"));
         let newer = patch(18, &[curl.clone(), ssl.clone()], Some("2023.10.20260105"));
-        let frozen = FrozenPatch::of(&[newer.clone(), older.clone(), newer.clone()]).unwrap();
-        assert_eq!(frozen.ids, [older.id, newer.id]);
+        let frozen = FrozenPatch::of(&[newer.clone(), older.clone(), newer.clone()], None).unwrap();
+        assert_eq!(frozen.ids, [older.id.clone(), newer.id.clone()]);
         assert_eq!(frozen.at_least, [curl, ssl]);
         assert_eq!(frozen.advisories.len(), 1);
         assert_eq!(frozen.release.as_deref(), Some("2023.10.20260105"), "10 is newer than 9");
-        assert_eq!(FrozenPatch::of(&[]), None);
+        assert_eq!(FrozenPatch::of(&[], None), None);
+        let published = FrozenPatch::of(std::slice::from_ref(&newer), None).unwrap();
+        assert_eq!(FrozenPatch::of(&[], Some(&published)).as_ref(), Some(&published), "nothing falls behind");
+        assert_eq!(FrozenPatch::of(&[older], Some(&published)), Some(frozen));
     }
 
     fn fix(package: &str, version: &str) -> Fix {
