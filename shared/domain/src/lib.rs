@@ -25,6 +25,7 @@ mod prices;
 pub mod problem;
 pub mod request;
 pub mod schedule;
+pub mod sight;
 pub mod slot;
 pub mod update;
 pub mod watch;

@@ -4,6 +4,8 @@
 //! (image names, failure messages) is made printable before it gets here or here.
 //! Source: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
 
+mod trouble;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +22,8 @@ use crate::problem::printable;
 use crate::slot::Slot;
 use crate::update::{BaseImageUpdate, UpdateType};
 use crate::zone::Zone;
+
+pub use trouble::{base_image_held, base_image_trouble};
 
 /// What a notice tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
