@@ -17,6 +17,7 @@ pub mod journal;
 pub mod keys;
 pub mod ledger;
 pub mod notices;
+pub mod pace;
 pub mod parameters;
 pub mod policies;
 pub mod queue;

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::builders::DeleteBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Duration, sleep};
@@ -240,12 +241,20 @@ impl Write {
     ///
     /// If the SDK refuses to build it, which it does only without a key.
     pub fn delete(key: &Key) -> Result<Self> {
-        let delete = aws_sdk_dynamodb::types::Delete::builder()
-            .set_key(Some(attributes(key)))
-            .table_name("")
-            .build()
-            .map_err(|error| Error::malformed("a write", error))?;
-        Ok(Self(TransactWriteItem::builder().delete(delete).build()))
+        removal(Delete::builder().set_key(Some(attributes(key))))
+    }
+
+    /// Removes an item under a condition.
+    ///
+    /// # Errors
+    ///
+    /// If the SDK refuses to build it, which it does only without a key.
+    pub fn delete_if(key: &Key, condition: &str, values: &[(&str, AttributeValue)]) -> Result<Self> {
+        let mut delete = Delete::builder().set_key(Some(attributes(key))).condition_expression(condition);
+        for (name, value) in values {
+            delete = delete.expression_attribute_values(*name, value.clone());
+        }
+        removal(delete)
     }
 
     /// Writes nothing, and holds the transaction to a condition.
@@ -285,6 +294,11 @@ impl Write {
         }
         self
     }
+}
+
+fn removal(delete: DeleteBuilder) -> Result<Write> {
+    let delete = delete.table_name("").build().map_err(|error| Error::malformed("a write", error))?;
+    Ok(Write(TransactWriteItem::builder().delete(delete).build()))
 }
 
 fn put<T: Serialize>(

@@ -60,11 +60,16 @@ pub fn believed(
         return Err((TroubleKind::Absent, format!("its parameter names {id}, which does not exist")));
     };
     if owner != base.owner.as_str() {
-        let sentence = format!("its parameter names {id}, which belongs to {} and not to {}", printable(owner, QUOTED), base.owner);
+        let sentence = format!(
+            "its parameter names {id}, which belongs to {} and not to {}",
+            printable(owner, QUOTED),
+            base.owner
+        );
         return Err((TroubleKind::Foreign, sentence));
     }
     if !source.admits(&image.image_name) {
-        let sentence = format!("its parameter names {id}, which is something else: {}", printable(&image.image_name, QUOTED));
+        let sentence =
+            format!("its parameter names {id}, which is something else: {}", printable(&image.image_name, QUOTED));
         return Err((TroubleKind::Foreign, sentence));
     }
     Ok(image.clone())

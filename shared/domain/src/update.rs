@@ -176,7 +176,7 @@ impl BaseImageUpdate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observation {
     /// Never seen before: the point to compare with from now on.
-    First(TrackedImage),
+    First(Box<TrackedImage>),
     /// What it was.
     Same,
     /// It moved: what it is now, and the update that tells of it.
@@ -210,7 +210,7 @@ pub fn observe(
     now: Timestamp,
 ) -> Observation {
     let Some(known) = known else {
-        return Observation::First(TrackedImage {
+        return Observation::First(Box::new(TrackedImage {
             id: id.clone(),
             current: seen.clone(),
             since: now,
@@ -218,7 +218,7 @@ pub fn observe(
             past: Vec::new(),
             returns: Vec::new(),
             quarantine: None,
-        });
+        }));
     };
     if let Some(quarantine) = &known.quarantine {
         return observe_held(known, quarantine, seen, context, now);

@@ -29,7 +29,7 @@ fn image(number: u32) -> SeenImage {
 
 fn first(number: u32) -> TrackedImage {
     match observe(&id(), None, &image(number), RULES, at(0)) {
-        Observation::First(tracked) => tracked,
+        Observation::First(tracked) => *tracked,
         other => panic!("expected a first observation, not {other:?}"),
     }
 }
