@@ -36,6 +36,11 @@ test: build ## unit, property, snapshot and whole-system tests
 		<(sort -u target/snapshots)); test -z "$$unused" || { echo "no test reads: $$unused"; exit 1; }
 	@.venv/bin/python -m pytest -q tests
 
+.PHONY: bench
+bench: .venv/ready ## what a look at 1,000 base images in four regions takes, and takes boto3; builds a release
+	@cargo build --release --locked --quiet --package watch-base-images
+	@.venv/bin/python -m tests.bench
+
 .PHONY: check
 check: .venv/ready target/tools/ready $(CARGO_DENY) ## formatting, lints, licences, the template
 	@cargo fmt --all --check

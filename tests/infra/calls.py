@@ -52,6 +52,7 @@ WRITES = {
     "replace": "dynamodb:PutItem",
     "update": "dynamodb:UpdateItem",
     "delete": "dynamodb:DeleteItem",
+    "delete_if": "dynamodb:DeleteItem",
     "check": "dynamodb:ConditionCheckItem",
 }
 

@@ -195,6 +195,29 @@ def test_state_outlives_the_stack(stack):
     assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
 
 
+# ------------------------------------------------------------------------------------------------------- the hints
+
+
+def test_hints_are_off_unless_they_are_wanted(template):
+    parameter = template["Parameters"]["AmazonHints"]
+    assert parameter["Default"] == "false" and template["Conditions"]["HasHints"]
+    hints = [one for name, one in template["Resources"].items() if "Hints" in name]
+    assert len(hints) == 8 and all(one["Condition"] == "HasHints" for one in hints)
+
+
+def test_every_hint_is_let_in_by_its_topic_alone_and_heeded(template, stack):
+    subscriptions = {name: one for name, one in stack.of("AWS::SNS::Subscription").items() if name.endswith("Hints")}
+    variables = template["Resources"]["WatchBaseImages"]["Properties"]["Environment"]["Variables"]
+    separator, listed = variables["HINT_TOPICS"]["Fn::Join"]
+    assert separator == "," and sorted(map(text, listed)) == sorted(text(one["TopicArn"]) for one in subscriptions.values())
+    for name, one in subscriptions.items():
+        topic = text(one["TopicArn"])
+        assert f":sns:{text(one['Region'])}:" in topic, "the region of the topic, not of the stack"
+        assert (one["Protocol"], text(one["Endpoint"])) == ("lambda", "${WatchBaseImages.Arn}")
+        permission = stack[f"{name}Permission"]["Properties"]
+        assert text(permission["SourceArn"]) == topic and permission["Principal"] == "sns.amazonaws.com"
+
+
 # ------------------------------------------------------------------------------------------ nothing is in the clear
 
 

@@ -163,8 +163,12 @@ class LocalAws:
     def script_image_builder(self, outcome: str, **more) -> dict:
         return self.control("image-builder", {"outcome": outcome, **more})
 
-    def throttle(self, service: str, operation: str | None = None, count: int = 1) -> dict:
-        return self.control("throttle", {"service": service, "operation": operation, "count": count})
+    def throttle(self, service: str, operation: str | None = None, count: int = 1, region: str | None = None) -> dict:
+        return self.control("throttle", {"service": service, "operation": operation, "count": count, "region": region})
+
+    def outage(self, service: str, operation: str | None = None, count: int = 1, region: str | None = None) -> dict:
+        """The next so many calls fail as if the service were down."""
+        return self.control("outage", {"service": service, "operation": operation, "count": count, "region": region})
 
     def transaction_conflict(self, count: int = 1) -> dict:
         return self.control("transaction-conflict", {"count": count})

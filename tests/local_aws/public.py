@@ -70,6 +70,12 @@ def publish(region: str, name: str, value: str) -> dict:
         return known[name]
 
 
+def take_back(region: str, name: str) -> None:
+    """A public parameter is gone; the image that it names stays."""
+    images(region)
+    parameters(region).pop(name)
+
+
 def register(region: str, owner: str, name: str, created: float, architecture: str, deprecated: float | None) -> str:
     """A new public image; once it is deprecated, listings leave it out."""
     with _lock:
@@ -168,6 +174,15 @@ def _publish(body):
     if not name.startswith("/aws/service/"):
         raise control.BadInput(f"name {name!r} is not a public parameter's: those begin with /aws/service/")
     return {"region": region, "name": name, "value": value, "version": publish(region, name, value)["Version"]}
+
+
+@control.route("POST", "public-parameters/withdraw")
+def _take_back(body):
+    region, name = control.fields(body, "region", "name")
+    if name not in parameters(region):
+        raise control.BadInput(f"{name} is not a public parameter of {region}")
+    take_back(region, name)
+    return {}
 
 
 @control.route("POST", "images")

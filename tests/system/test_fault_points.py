@@ -23,6 +23,8 @@ DISABLED = "a base image that moves under a disabled template"
 WITHDRAWN = "a base image that goes back"
 WITHDRAWN_MEANWHILE = "a base image that goes back during a build on what is withdrawn"
 SEEN = "a base image that is seen for the first time"
+HELD = "a base image that goes back and forth"
+NOT_THERE = "a base image whose parameter has named no image for an hour"
 UNSEEN = "a build on a base image that nobody has looked at yet"
 PATCHED = "a patch, and another one"
 STARTED_LATE = "an image that is started just as its execution is stopped"
@@ -72,7 +74,9 @@ MET_IN = {
     "respond-to-update.page-asked": [MOVED_UNDER_MANY],
     "respond-to-update.withdrawal-told": [WITHDRAWN],
     "watch-base-images.first-seen": [SEEN],
+    "watch-base-images.held": [HELD],
     "watch-base-images.recorded": [MOVED],
+    "watch-base-images.trouble-told": [NOT_THERE],
 }
 
 
@@ -356,10 +360,49 @@ def _seen(world, kill):
     base = world.unseen()
     with kill, pytest.raises(RuntimeError):
         world.watch()
-    assert f"{base.name}/{base.architecture}" not in world.watch()["first"]
+    assert world.watch()["first"] == 0
     template = world.template(base)
     template.built()
     return template
+
+
+def _held(world, kill):
+    template = world.template()
+    one = template.built()["frozen"]["base_image_id"]
+    world.policy(quarantine_after=1)
+    other = world.publish(template.base)
+    world.watch()
+    world.publish(template.base, one)
+    with kill, pytest.raises(RuntimeError):
+        world.watch()
+    assert world.watch()["held"] == 1
+    world.aws.settle()
+    [notice] = world.inbox.about(other, "base-image-held")
+    world.publish(template.base, other)
+    world.watch()
+    world.advance("7h")
+    world.watch()
+    assert world.table.get(*template.base.tracked)["quarantine"] is None
+    return _built_in_the_window(world, template)
+
+
+def _not_there(world, kill):
+    template = world.template()
+    template.built()
+    world.publish(template.base, "ami-0123456789abcdef0")
+    world.watch()
+    with kill:
+        world.advance("76m")
+        world.aws.settle()
+    world.watch()
+    world.aws.settle()
+    told = [one for one in world.inbox.all() if f"{template.base.name}/{template.base.architecture}/" in one.id]
+    assert [one.kind for one in told].count("base-image-trouble") == 1
+    world.publish(template.base)
+    world.watch()
+    assert world.trouble(template.base) is None
+    template.waits()
+    return _built_in_the_window(world, template)
 
 
 def _unseen(world, kill):
@@ -456,6 +499,8 @@ HAPPENINGS = {
     WITHDRAWN: _withdrawn,
     WITHDRAWN_MEANWHILE: _withdrawn_meanwhile,
     SEEN: _seen,
+    HELD: _held,
+    NOT_THERE: _not_there,
     UNSEEN: _unseen,
     PATCHED: _patched,
     STARTED_LATE: _started_late,

@@ -6,18 +6,21 @@ ATTEMPTS = 3  # of the SDK, before it gives up
 
 
 @pytest.mark.parametrize("service, operation", [("ssm", "GetParameters"), ("ec2", "DescribeImages")])
-def test_a_look_that_fails_does_not_stop_the_others_and_is_made_at_the_next_run(world, service, operation):
-    # Of two vendors, and in two batches of parameters.
+def test_a_look_that_is_throttled_is_made_at_the_next_run_and_is_never_a_missing_image(world, service, operation):
     watched = [world.base("amazon-linux-2"), world.base("debian-12")]
     moves = [len(world.table.query(base.partition, "UPDATE#")) for base in watched]
+    missing = world.watch()["troubles"].get("missing", 0)
     for base in watched:
         world.publish(base)
+    # One of the two batches of parameters; the one call that describes both images.
     world.aws.throttle(service, operation, ATTEMPTS)
     run = world.watch()
-    assert len(run["moved"]) == 1 and run["failed"], run
-    assert all("ThrottlingException" in reason or "RequestLimitExceeded" in reason for reason in run["failed"].values())
+    assert run["troubles"]["throttled"] and run["troubles"].get("missing", 0) <= missing, run
+    troubles = [one for one in world.table.query("TROUBLE#us-east-1") if one["kind"] == "throttled"]
+    assert len(troubles) == run["troubles"]["throttled"]
+    assert all("ThrottlingException" in one["detail"] or "RequestLimitExceeded" in one["detail"] for one in troubles)
     again = world.watch()
-    assert len(again["moved"]) == 1 and not again["failed"], again
+    assert len(run["moved"]) + len(again["moved"]) == 2 and "throttled" not in again["troubles"], again
     assert [len(world.table.query(base.partition, "UPDATE#")) for base in watched] == [count + 1 for count in moves]
 
 

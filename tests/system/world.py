@@ -35,17 +35,21 @@ class World:
         self.watch()
         return base
 
-    def publish(self, base: bases.Base, image: str | None = None) -> str:
+    def publish(self, base: bases.Base, image: str | None = None, region: str | None = None) -> str:
         """Its vendor releases the next image, and its parameter, if it has one, names that; or `image`, if given."""
         if image is None:
             count = self._published.get(base, 0)
             day = (self.now() - timedelta(days=1) + timedelta(days=count)).strftime("%Y-%m-%d")
             self._published[base] = count + 1
             image = self.aws.register_image(base.owner, base.release(day), architecture=base.architecture,
-                                            creation_date=f"{day}T00:00:00Z")  # fmt: skip
+                                            creation_date=f"{day}T00:00:00Z", region=region)  # fmt: skip
         if base.parameter:
-            self.aws.publish_parameter(base.parameter, image)
+            self.aws.publish_parameter(base.parameter, image, region=region)
         return image
+
+    def trouble(self, base: bases.Base, region: str | None = None) -> dict | None:
+        """What is wrong with a base image, as far as the system knows."""
+        return self.table.get(f"TROUBLE#{region or self.aws.region}", f"{base.name}#{base.architecture}")
 
     def unseen(self) -> bases.Base:
         """A base image with a release that the system has not looked at, now or ever."""
@@ -88,8 +92,10 @@ class World:
     def invoke(self, name: str, event=None) -> dict:
         return self.aws.invoke(self.function(name), event)
 
-    def watch(self) -> dict:
-        return self.invoke("watch-base-images")
+    def watch(self, region: str | None = None) -> dict:
+        """Looks at all base images; answers what that came to in a region, the home region unless one is named."""
+        runs = {run["region"]: run for run in self.invoke("watch-base-images")["regions"]}
+        return runs[region or self.aws.region]
 
     def start(self, template, /, **given) -> str:
         """Starts an execution as the console does; answers its ARN."""

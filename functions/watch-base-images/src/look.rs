@@ -1,110 +1,134 @@
-//! What a look at one image comes to, and what a run tells of all of them.
+//! What is watched, and what a look at it comes to.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use prism_aws::base_images::WatchRun;
-use prism_aws::error::Error;
-use prism_domain::catalogue::{BaseImage, Catalogue};
-use prism_domain::id::{AmiId, Region, TrackedImageId, UpdateId};
-use prism_domain::update::SeenImage;
+use prism_aws::base_images::{Calls, WatchRun};
+use prism_domain::architecture::Architecture;
+use prism_domain::catalogue::{BaseImage, Catalogue, Source};
+use prism_domain::id::{Region, TrackedImageId, UpdateId};
+use prism_domain::sight::Unseen;
+use prism_domain::watch::TroubleKind;
 
-/// An image that is watched, and how far the look at it has come.
+/// A base image on an architecture that is watched, in whatever region.
 #[derive(Debug)]
-pub struct Watched {
-    /// Which image, where.
-    pub id: TrackedImageId,
+pub struct Watched<'a> {
     /// Its entry in the catalogue.
-    pub base: BaseImage,
-    /// The parameter that names it.
-    pub parameter: String,
-    /// What the look has come to.
-    pub outcome: Outcome,
+    pub base: &'a BaseImage,
+    /// Its architecture.
+    pub architecture: Architecture,
+    /// Where it is found.
+    pub source: Source,
+}
+
+impl Watched<'_> {
+    /// Which image it is in a region.
+    pub fn id(&self, region: &Region) -> TrackedImageId {
+        TrackedImageId { name: self.base.name.clone(), architecture: self.architecture, region: region.clone() }
+    }
+
+    /// The same without the region, to find what is known of it.
+    pub fn key(&self) -> Key<'_> {
+        (self.base.name.as_str(), self.architecture)
+    }
+}
+
+/// A base image within a region.
+pub type Key<'a> = (&'a str, Architecture);
+
+/// The same, of an id.
+pub fn key(id: &TrackedImageId) -> Key<'_> {
+    (id.name.as_str(), id.architecture)
+}
+
+/// Everything that is watched.
+pub fn all(catalogue: &Catalogue) -> Vec<Watched<'_>> {
+    let watched = catalogue.on_every_architecture();
+    let found = watched
+        .filter_map(|(base, architecture)| Some(Watched { base, architecture, source: base.source(architecture)? }));
+    found.collect()
 }
 
 /// What a look has come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its parameter does not exist in the region.
-    Missing,
-    /// Its parameter names this.
-    Named(AmiId),
-    /// Its parameter names something that is no AMI.
-    NotAnImage,
-    /// Its parameter names an image that does not exist, or that its vendor does not own.
-    Absent(AmiId),
-    /// It is this image, which is not what is recorded.
-    Seen(SeenImage),
     /// It is what it was.
     Same,
     /// It was seen for the first time.
     First,
     /// It moved.
     Moved(UpdateId),
-    /// AWS was too busy to tell.
-    Throttled(String),
-    /// AWS could not be asked.
-    Unreachable(String),
-}
-
-impl Outcome {
-    /// What an error says of the image: nothing but that it could not be looked at.
-    pub fn of_error(error: &Error) -> Self {
-        if error.is_retryable() { Self::Throttled(error.to_string()) } else { Self::Unreachable(error.to_string()) }
-    }
-}
-
-/// Every image of the catalogue, in a region.
-pub fn all(catalogue: &Catalogue, region: &Region) -> Vec<Watched> {
-    let watched = catalogue.on_every_architecture().filter_map(|(base, architecture)| {
-        Some(Watched {
-            id: TrackedImageId { name: base.name.clone(), architecture, region: region.clone() },
-            base: base.clone(),
-            parameter: base.source(architecture)?.parameter?,
-            outcome: Outcome::Missing,
-        })
-    });
-    watched.collect()
+    /// It goes back and forth and is not followed.
+    Held,
+    /// Nothing was found to go by.
+    Unseen(Unseen),
 }
 
 /// What a run tells.
-pub fn summary(watched: &[Watched], region: &Region, now: Timestamp) -> WatchRun {
-    let mut run = WatchRun::empty(region, now);
-    for one in watched {
-        let name = format!("{}/{}", one.id.name, one.id.architecture);
-        match &one.outcome {
-            Outcome::Moved(update) => run.moved.push(update.clone()),
-            Outcome::First => run.first.push(name),
-            Outcome::Same => run.same += 1,
-            Outcome::Missing => run.missing.push(name),
-            Outcome::Throttled(reason) | Outcome::Unreachable(reason) => {
-                run.failed.insert(name, reason.clone());
-            }
-            Outcome::Absent(image) => {
-                run.failed.insert(name, format!("its parameter names {image}, which its vendor does not publish"));
-            }
-            Outcome::NotAnImage => {
-                run.failed.insert(name, "its parameter names no AMI".to_owned());
-            }
-            Outcome::Named(_) | Outcome::Seen(_) => {
-                run.failed.insert(name, "the look at it was not finished".to_owned());
-            }
+pub fn summary(region: &Region, looked_at: Timestamp, outcomes: &[Outcome], calls: Calls, took_ms: u64) -> WatchRun {
+    let count = |wanted: &dyn Fn(&Outcome) -> bool| whole(outcomes.iter().filter(|one| wanted(one)).count());
+    let mut moved = Vec::new();
+    let mut troubles: BTreeMap<TroubleKind, u32> = BTreeMap::new();
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Moved(update) => moved.push(update.clone()),
+            Outcome::Unseen((kind, _)) => *troubles.entry(*kind).or_default() += 1,
+            Outcome::Same | Outcome::First | Outcome::Held => {}
         }
     }
-    run
+    WatchRun {
+        region: region.clone(),
+        looked_at,
+        watched: whole(outcomes.len()),
+        same: count(&|one| *one == Outcome::Same),
+        moved,
+        first: count(&|one| *one == Outcome::First),
+        held: count(&|one| *one == Outcome::Held),
+        troubles,
+        calls,
+        took_ms,
+    }
+}
+
+/// Why the run failed, if every single look did: nothing could be asked.
+pub fn failure(outcomes: &[Outcome]) -> Option<String> {
+    let unasked =
+        |outcome: &Outcome| matches!(outcome, Outcome::Unseen((TroubleKind::Throttled | TroubleKind::Unreachable, _)));
+    match outcomes.first() {
+        Some(Outcome::Unseen((_, reason))) if outcomes.iter().all(unasked) => Some(reason.clone()),
+        _ => None,
+    }
+}
+
+fn whole(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn unseen(kind: TroubleKind) -> Outcome {
+        Outcome::Unseen((kind, format!("it is {kind}")))
+    }
+
     #[test]
     fn a_summary_counts_every_image_once() {
         let region: Region = "us-east-1".parse().unwrap();
-        let mut watched = all(&Catalogue::built_in(), &region);
-        let count = watched.len();
-        watched[0].outcome = Outcome::Same;
-        watched[1].outcome = Outcome::NotAnImage;
-        watched[2].outcome = Outcome::Throttled("busy".into());
-        let run = summary(&watched, &region, Timestamp::UNIX_EPOCH);
-        assert_eq!((run.same, run.failed.len(), run.missing.len()), (1, 2, count - 3));
+        let update: UpdateId = "debian-12/arm64/us-east-1/3".parse().unwrap();
+        let mut outcomes = vec![Outcome::Same, Outcome::Same, Outcome::First, Outcome::Held, Outcome::Moved(update)];
+        outcomes.extend([TroubleKind::Missing, TroubleKind::Missing, TroubleKind::Absent].map(unseen));
+        let run = summary(&region, Timestamp::UNIX_EPOCH, &outcomes, Calls::default(), 7);
+        let counted = run.same + run.first + run.held + whole(run.moved.len()) + run.troubles.values().sum::<u32>();
+        assert_eq!((run.watched, counted, run.troubles[&TroubleKind::Missing]), (8, 8, 2));
+    }
+
+    #[test]
+    fn only_a_run_in_which_every_look_failed_is_a_failed_run() {
+        let [throttled, unreachable] = [TroubleKind::Throttled, TroubleKind::Unreachable].map(unseen);
+        assert_eq!(failure(&[throttled.clone(), unreachable.clone()]).as_deref(), Some("it is throttled"));
+        assert_eq!(failure(&[throttled.clone(), Outcome::Same]), None);
+        assert_eq!(failure(&[throttled, unreachable, unseen(TroubleKind::Missing)]), None, "one was answered");
+        assert_eq!(failure(&[]), None);
     }
 }

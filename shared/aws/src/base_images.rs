@@ -9,12 +9,14 @@ use prism_domain::architecture::Architecture;
 use prism_domain::assessment::FixedCve;
 use prism_domain::id::{AmiId, BaseImageName, Region, Target, TrackedImageId, UpdateId};
 use prism_domain::level::{Confidence, SecurityLevel};
+use prism_domain::notice::Notice;
 use prism_domain::update::{BaseImageUpdate, TrackedImage, UpdateType};
-use prism_domain::watch::Trouble;
+use prism_domain::watch::{Trouble, TroubleKind};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::keys::{self, Key};
+use crate::notices;
 use crate::table::{Applied, Item, Table, Write, number, text};
 
 /// A move of a base image, and when its dependants were asked to rebuild.
@@ -86,23 +88,104 @@ pub async fn write_first(table: &Table, tracked: &TrackedImage) -> Result<Applie
     table.transact(&format!("recording {}", tracked.id), vec![write]).await
 }
 
-/// Writes a move: what the image is now, if it still is what it moved from, and the update.
+/// Writes a move: what the image is now, if it is still as it was `known`, and the update.
 ///
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn write_move(table: &Table, tracked: &TrackedImage, update: &BaseImageUpdate) -> Result<Applied> {
-    let unmoved = "#current.image_id = :previous";
-    let values = [(":previous", text(update.previous_image_id.as_str()))];
-    let writes = vec![
-        Write::put_if(&keys::tracked_image(&tracked.id), tracked, unmoved, &values)?.naming("#current", "current"),
-        Write::insert(
-            &keys::update(&update.id),
-            &UpdateRecord { update: update.clone(), round: 0, announced_at: None, responded_at: None },
-        )?,
-    ];
+pub async fn write_move(
+    table: &Table,
+    known: &TrackedImage,
+    tracked: &TrackedImage,
+    update: &BaseImageUpdate,
+) -> Result<Applied> {
+    let record = UpdateRecord { update: update.clone(), round: 0, announced_at: None, responded_at: None };
+    let writes = vec![unchanged(known, tracked)?, Write::insert(&keys::update(&update.id), &record)?];
     table.transact(&format!("recording update {}", update.id), writes).await
 }
+
+/// Writes that an image is in quarantine or out of it, if it is still as it was `known`, with the notice of it.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn write_quarantine(
+    table: &Table,
+    known: &TrackedImage,
+    tracked: &TrackedImage,
+    notice: Option<&Notice>,
+) -> Result<Applied> {
+    let mut writes = vec![unchanged(known, tracked)?];
+    if let Some(notice) = notice {
+        writes.push(notices::leave(notice)?);
+    }
+    table.transact(&format!("recording {}", tracked.id), writes).await
+}
+
+/// The write that replaces an image, if it has neither moved nor been held or followed again since it was read.
+fn unchanged(known: &TrackedImage, tracked: &TrackedImage) -> Result<Write> {
+    let mut condition = "#current.image_id = :previous AND #sequence = :sequence AND ".to_owned();
+    let mut values = vec![(":previous", text(known.current.image_id.as_str())), (":sequence", number(known.sequence))];
+    if let Some(quarantine) = &known.quarantine {
+        condition.push_str("#quarantine.seen_since = :held");
+        values.push((":held", text(&quarantine.seen_since.to_string())));
+    } else {
+        condition.push_str("attribute_type(#quarantine, :null)");
+        values.push((":null", text("NULL")));
+    }
+    let write = Write::put_if(&keys::tracked_image(&tracked.id), tracked, &condition, &values)?;
+    let names = [("#current", "current"), ("#sequence", "sequence"), ("#quarantine", "quarantine")];
+    Ok(names.into_iter().fold(write, |write, (placeholder, name)| write.naming(placeholder, name)))
+}
+
+/// Writes that trouble begins or becomes another, if it is still as it was `known`.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn begin_trouble(table: &Table, known: Option<&Trouble>, trouble: &Trouble) -> Result<Applied> {
+    let key = keys::trouble(&trouble.id);
+    let write = match known {
+        None => Write::insert(&key, trouble)?,
+        Some(known) => Write::put_if(&key, trouble, SAME_TROUBLE, &[(":since", text(&known.since.to_string()))])?,
+    };
+    table.transact(&format!("recording trouble with {}", trouble.id), vec![write]).await
+}
+
+/// Removes a trouble that is over, if it is still the one that was `known`.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn end_trouble(table: &Table, known: &Trouble) -> Result<Applied> {
+    let since = [(":since", text(&known.since.to_string()))];
+    let write = Write::delete_if(&keys::trouble(&known.id), SAME_TROUBLE, &since)?;
+    table.transact(&format!("recording that trouble with {} is over", known.id), vec![write]).await
+}
+
+/// Marks troubles as told, if nobody has told of any of them, and leaves the notice that tells. At most
+/// [`TOLD_AT_ONCE`] of them.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn tell_troubles(table: &Table, troubles: &[Trouble], notice: &Notice) -> Result<Applied> {
+    let untold = format!("{SAME_TROUBLE} AND attribute_type(told_at, :null)");
+    let told = |trouble: &Trouble| {
+        let values = [(":since", text(&trouble.since.to_string())), (":null", text("NULL"))];
+        Write::put_if(&keys::trouble(&trouble.id), trouble, &untold, &values)
+    };
+    let mut writes = troubles.iter().map(told).collect::<Result<Vec<Write>>>()?;
+    writes.push(notices::leave(notice)?);
+    table.transact(&format!("telling of {}", notice.id), writes).await
+}
+
+/// How many troubles one transaction marks: with its notice, it takes a hundred writes.
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
+pub const TOLD_AT_ONCE: usize = 99;
+
+/// The condition that a trouble is the one that was read.
+const SAME_TROUBLE: &str = "since = :since";
 
 /// A move, if there is such a one.
 ///
@@ -286,34 +369,37 @@ pub async fn dependants(table: &Table, name: &BaseImageName, architecture: Archi
 pub struct WatchRun {
     /// Where.
     pub region: Region,
-    /// When.
+    /// When it began.
     pub looked_at: Timestamp,
+    /// How many are watched.
+    pub watched: u32,
     /// How many are what they were.
     pub same: u32,
     /// Those that moved.
     pub moved: Vec<UpdateId>,
-    /// Those that were seen for the first time.
-    pub first: Vec<String>,
-    /// Those that the region does not have.
-    pub missing: Vec<String>,
-    /// Those that could not be looked at, and why.
-    pub failed: BTreeMap<String, String>,
+    /// How many were seen for the first time.
+    pub first: u32,
+    /// How many go back and forth and are not followed.
+    pub held: u32,
+    /// How many have trouble, by its kind.
+    pub troubles: BTreeMap<TroubleKind, u32>,
+    /// How many calls it took.
+    pub calls: Calls,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
 }
 
-impl WatchRun {
-    /// A run that has seen nothing yet.
-    #[must_use]
-    pub fn empty(region: &Region, looked_at: Timestamp) -> Self {
-        Self {
-            region: region.clone(),
-            looked_at,
-            same: 0,
-            moved: Vec::new(),
-            first: Vec::new(),
-            missing: Vec::new(),
-            failed: BTreeMap::new(),
-        }
-    }
+/// How many calls of each kind were made, not counting the SDK's repetitions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calls {
+    /// `GetParameters`.
+    pub get_parameters: u32,
+    /// `DescribeImages`.
+    pub describe_images: u32,
+    /// Reads of the table.
+    pub reads: u32,
+    /// Transactions.
+    pub writes: u32,
 }
 
 /// Records a run in place of the one before it.

@@ -13,7 +13,18 @@ pub type Source = Box<dyn StdError + Send + Sync>;
 /// An error of a function.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Throttled, timed out, unreachable, or lost too many races: worth another try.
+    /// AWS was asked too often: worth another try, later.
+    #[error("{action}: {reason}")]
+    Throttled {
+        /// What was being done.
+        action: String,
+        /// AWS's error code and message.
+        reason: String,
+        /// What the SDK says.
+        #[source]
+        source: Option<Source>,
+    },
+    /// Timed out, unreachable, or lost too many races: worth another try.
     #[error("{action}: {reason}")]
     Transient {
         /// What was being done.
@@ -62,19 +73,25 @@ pub enum Error {
 /// A result at the edge.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Error codes by which AWS services say that they are busy. Each names only throttling or a conflict.
+/// Error codes by which AWS services say that they were asked too often.
 /// Sources: the `Errors` section of each operation that is called, and
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>.
-const BUSY: [&str; 14] = [
+const THROTTLED: [&str; 9] = [
     "ThrottlingException",
     "Throttling",
     "ThrottledException",
     "TooManyRequestsException",
     "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
     "ProvisionedThroughputExceededException",
+    "CallRateLimitExceededException",
+];
+
+/// Error codes by which AWS services say that something is in the way for now. Sources: as above.
+const BUSY: [&str; 7] = [
     "TransactionConflictException",
     "TransactionInProgressException",
-    "CallRateLimitExceededException",
     "ServiceUnavailableException",
     "ServiceUnavailable",
     "InternalServerError",
@@ -87,7 +104,7 @@ impl Error {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Transient { .. } => "TransientFault",
+            Self::Throttled { .. } | Self::Transient { .. } => "TransientFault",
             Self::Permanent { .. } | Self::Malformed { .. } | Self::CannotBuild(_) => "PermanentFault",
             Self::InvalidRequest(_) => "InvalidRequest",
             Self::ParameterNotYetRight { .. } => "ParameterNotYetRight",
@@ -97,7 +114,13 @@ impl Error {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Transient { .. } | Self::ParameterNotYetRight { .. })
+        matches!(self, Self::Throttled { .. } | Self::Transient { .. } | Self::ParameterNotYetRight { .. })
+    }
+
+    /// Whether AWS could be reached and refused to answer because it was asked too often.
+    #[must_use]
+    pub const fn is_throttling(&self) -> bool {
+        matches!(self, Self::Throttled { .. })
     }
 
     /// A conflict that bounded retries did not resolve.
@@ -136,16 +159,22 @@ impl Error {
             SdkError::ResponseError(_) => "the answer could not be read".to_owned(),
             _ => "the call could not be made".to_owned(),
         };
-        let transient = match &error {
+        let (throttled, transient) = match &error {
             SdkError::ServiceError(service) => {
-                service.err().code().is_some_and(|code| BUSY.contains(&code))
-                    || status.is_some_and(|s| s >= 500 || s == 429)
+                let said = |codes: &[&str]| service.err().code().is_some_and(|code| codes.contains(&code));
+                (said(&THROTTLED) || status == Some(429), said(&BUSY) || status.is_some_and(|status| status >= 500))
             }
-            SdkError::ConstructionFailure(_) => false,
-            _ => true,
+            SdkError::ConstructionFailure(_) => (false, false),
+            _ => (false, true),
         };
         let source: Option<Source> = Some(Box::new(error));
-        if transient { Self::Transient { action, reason, source } } else { Self::Permanent { action, reason, source } }
+        if throttled {
+            Self::Throttled { action, reason, source }
+        } else if transient {
+            Self::Transient { action, reason, source }
+        } else {
+            Self::Permanent { action, reason, source }
+        }
     }
 }
 
@@ -158,5 +187,48 @@ impl From<Problems> for Error {
 impl From<Error> for lambda_runtime::Diagnostic {
     fn from(error: Error) -> Self {
         Self { error_type: error.name().to_owned(), error_message: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+
+    fn answered(code: &str, status: u16) -> Error {
+        let metadata = ErrorMetadata::builder().code(code).message("as AWS says it").build();
+        let response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
+        Error::from_sdk("asking", SdkError::service_error(metadata, response))
+    }
+
+    fn unanswered(what: &'static str) -> Error {
+        Error::from_sdk("asking", SdkError::<ErrorMetadata, HttpResponse>::timeout_error(what))
+    }
+
+    #[test]
+    fn being_asked_too_often_is_told_from_being_out_of_reach_by_the_code() {
+        for (code, status) in [
+            ("ThrottlingException", 400),
+            ("RequestLimitExceeded", 503),
+            ("TooManyRequestsException", 429),
+            ("Odd", 429),
+        ] {
+            let error = answered(code, status);
+            assert!(error.is_throttling() && error.is_retryable() && error.name() == "TransientFault", "{error}");
+        }
+        for error in [answered("InternalError", 500), answered("Unavailable", 503), unanswered("timed out")] {
+            assert!(!error.is_throttling() && error.is_retryable(), "{error}");
+        }
+        let refused = answered("AccessDeniedException", 400);
+        assert!(!refused.is_throttling() && !refused.is_retryable(), "{refused}");
+        assert_eq!(refused.to_string(), "asking: AccessDeniedException: as AWS says it");
+    }
+
+    #[test]
+    fn a_message_that_only_speaks_of_throttling_is_none() {
+        assert!(!answered("NotThrottlingException", 400).is_throttling());
     }
 }

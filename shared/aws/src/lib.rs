@@ -18,6 +18,7 @@ pub mod journal;
 pub mod keys;
 pub mod ledger;
 pub mod notices;
+pub mod pace;
 pub mod packages;
 pub mod pages;
 pub mod parameters;

@@ -37,6 +37,16 @@ impl Parameters {
     ///
     /// If AWS fails: a value that could not be asked for never reads as absent.
     pub async fn values(&self, names: &[String]) -> Result<BTreeMap<String, String>> {
+        let answers = self.answers(names).await?.into_iter();
+        Ok(answers.filter_map(|(name, value)| Some((name, value?))).collect())
+    }
+
+    /// What SSM answers of at most ten parameters: their values, and none for those that it says do not exist.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn answers(&self, names: &[String]) -> Result<BTreeMap<String, Option<String>>> {
         let answer = self
             .client
             .get_parameters()
@@ -45,7 +55,9 @@ impl Parameters {
             .await
             .map_err(|error| Error::from_sdk("reading parameters", error))?;
         let values = answer.parameters.unwrap_or_default().into_iter();
-        Ok(values.filter_map(|parameter| Some((parameter.name?, parameter.value?))).collect())
+        let found = values.filter_map(|parameter| Some((parameter.name?, Some(parameter.value?))));
+        let unknown = answer.invalid_parameters.unwrap_or_default().into_iter().map(|name| (name, None));
+        Ok(found.chain(unknown).collect())
     }
 
     /// Points a parameter at an image. SSM answers before it has validated the image, and may then write

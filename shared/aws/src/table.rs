@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::DeleteBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Put, PutRequest, TransactWriteItem, Update, WriteRequest,
+    AttributeValue, ConditionCheck, Delete, Put, PutRequest, TransactWriteItem, Update, WriteRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -327,12 +328,20 @@ impl Write {
     ///
     /// If the SDK refuses to build it, which it does only without a key.
     pub fn delete(key: &Key) -> Result<Self> {
-        let delete = aws_sdk_dynamodb::types::Delete::builder()
-            .set_key(Some(attributes(key)))
-            .table_name("")
-            .build()
-            .map_err(|error| Error::malformed("a write", error))?;
-        Ok(Self(TransactWriteItem::builder().delete(delete).build()))
+        removal(Delete::builder().set_key(Some(attributes(key))))
+    }
+
+    /// Removes an item under a condition.
+    ///
+    /// # Errors
+    ///
+    /// If the SDK refuses to build it, which it does only without a key.
+    pub fn delete_if(key: &Key, condition: &str, values: &[(&str, AttributeValue)]) -> Result<Self> {
+        let mut delete = Delete::builder().set_key(Some(attributes(key))).condition_expression(condition);
+        for (name, value) in values {
+            delete = delete.expression_attribute_values(*name, value.clone());
+        }
+        removal(delete)
     }
 
     /// Writes nothing, and holds the transaction to a condition.
@@ -390,6 +399,11 @@ pub fn item<T: Serialize>(key: &Key, value: &T) -> Result<Item> {
         serde_dynamo::to_item(value).map_err(|error| Error::malformed(format!("{} {}", key.pk, key.sk), error))?;
     item.extend(attributes(key));
     Ok(item)
+}
+
+fn removal(delete: DeleteBuilder) -> Result<Write> {
+    let delete = delete.table_name("").build().map_err(|error| Error::malformed("a write", error))?;
+    Ok(Write(TransactWriteItem::builder().delete(delete).build()))
 }
 
 fn put<T: Serialize>(

@@ -27,6 +27,7 @@ pub mod problem;
 pub mod request;
 pub mod response;
 pub mod schedule;
+pub mod sight;
 pub mod slot;
 pub mod update;
 pub mod version;

@@ -4,6 +4,7 @@
 //! (image names, failure messages) is made printable before it gets here or here.
 //! Source: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
 
+mod trouble;
 mod update;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::problem::printable;
 use crate::slot::Slot;
 use crate::zone::Zone;
 
+pub use trouble::{base_image_held, base_image_trouble};
 pub use update::{update_available, update_withdrawn};
 
 /// What a notice tells of.

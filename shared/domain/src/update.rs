@@ -18,7 +18,7 @@ const REMEMBERED: usize = 20;
 const FLAPPING: SignedDuration = SignedDuration::from_hours(24);
 
 /// For how long a base image that flapped has to name the same image before it is followed again.
-const CALM: SignedDuration = SignedDuration::from_hours(6);
+pub const CALM: SignedDuration = SignedDuration::from_hours(6);
 
 /// What kind of update a base image brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -133,14 +133,15 @@ mod tests {
         Trouble { id: id(), kind, detail: "why".into(), since: at(0), told_at: None }
     }
 
-    fn found(kind: TroubleKind) -> Option<(TroubleKind, String)> {
-        Some((kind, "why".to_owned()))
+    fn found(kind: TroubleKind) -> (TroubleKind, String) {
+        (kind, "why".to_owned())
     }
 
     #[test]
     fn an_image_that_does_not_exist_is_told_after_an_hour_and_once() {
         let known = begun(TroubleKind::Absent);
-        let look = |known: &Trouble, minutes| trouble(&id(), Some(known), found(TroubleKind::Absent), at(minutes));
+        let look =
+            |known: &Trouble, minutes| trouble(&id(), Some(known), Some(found(TroubleKind::Absent)), at(minutes));
         assert_eq!(look(&known, 59), TroubleChange::None);
         let TroubleChange::Tell(told) = look(&known, 60) else { panic!("it should be told") };
         assert_eq!((told.told_at, told.since), (Some(at(60)), at(0)));
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn another_trouble_begins_anew_and_a_good_look_ends_it() {
         let known = begun(TroubleKind::Throttled);
-        let TroubleChange::Begins(next) = trouble(&id(), Some(&known), found(TroubleKind::Absent), at(5)) else {
+        let TroubleChange::Begins(next) = trouble(&id(), Some(&known), Some(found(TroubleKind::Absent)), at(5)) else {
             panic!("it should begin")
         };
         assert_eq!((next.kind, next.since), (TroubleKind::Absent, at(5)));
@@ -160,7 +161,7 @@ mod tests {
     proptest! {
         #[test]
         fn nobody_hears_of_an_image_that_a_region_never_had(minutes in 0_i64..1_000_000) {
-            let change = trouble(&id(), Some(&begun(TroubleKind::Missing)), found(TroubleKind::Missing), at(minutes));
+            let change = trouble(&id(), Some(&begun(TroubleKind::Missing)), Some(found(TroubleKind::Missing)), at(minutes));
             prop_assert_eq!(change, TroubleChange::None);
         }
     }

@@ -1,4 +1,4 @@
-"""Throttling on demand: the next calls of a service are refused in its own words.
+"""Throttling and outages on demand: the next calls of a service are refused, or fail, in its own words.
 
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/CommonErrors.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
@@ -10,13 +10,14 @@ import threading
 from urllib.parse import parse_qs
 
 from ministack import app
+from ministack.core.responses import get_region
 from ministack.services import ec2
 
 from tests.local_aws import control
 from tests.local_aws.image_builder import model
 
 _lock = threading.Lock()
-_armed = []  # {"service", "operation" or None, "count"}
+_armed = []  # {"service", "operation" or None, "region" or None, "count", "down"}
 
 
 def _json(code: str, message: str, status: int = 400):
@@ -44,27 +45,54 @@ _ANSWERS = {
 }
 
 
+# What a service that is down says.
+_DOWN = {
+    "ssm": _json("InternalServerError", "An error occurred on the server side.", 500),
+    "ec2": lambda: ec2._error("InternalError", "An internal error has occurred.", 500),
+    "dynamodb": _json("InternalServerError", "The request could not be processed.", 500),
+}
+
+
 @control.route("POST", "throttle")
-def _arm(body):
-    service, operation, count = control.fields(body, "service", operation=None, count=1)
-    if service not in _ANSWERS:
-        raise control.BadInput(f"service {service!r} is not one of {', '.join(sorted(_ANSWERS))}")
+def _arm_throttle(body):
+    return _arm(body, _ANSWERS, down=False)
+
+
+@control.route("POST", "outage")
+def _arm_outage(body):
+    return _arm(body, _DOWN, down=True)
+
+
+@control.route("POST", "throttle/forget")
+def _disarm(body):
+    control.fields(body)
+    with _lock:
+        _armed.clear()
+    return {"armed": []}
+
+
+def _arm(body, services: dict, down: bool) -> dict:
+    service, operation, region, count = control.fields(body, "service", operation=None, region=None, count=1)
+    if service not in services:
+        raise control.BadInput(f"service {service!r} is not one of {', '.join(sorted(services))}")
     if not isinstance(count, int) or count < 1:
         raise control.BadInput(f"count {count!r} is not a number of calls")
     with _lock:
-        _armed.append({"service": service, "operation": operation, "count": count})
+        _armed.append({"service": service, "operation": operation, "region": region, "count": count, "down": down})
         return {"armed": [dict(one) for one in _armed]}
 
 
-def _throttled(service: str, operation: str) -> bool:
+def _refusal(service: str, operation: str):
+    """The answer of a call that is not to succeed; none for one that may."""
     with _lock:
         for one in _armed:
-            if one["service"] == service and one["operation"] in (None, operation):
+            of_it = one["service"] == service and one["operation"] in (None, operation)
+            if of_it and one["region"] in (None, get_region()):
                 one["count"] -= 1
                 if not one["count"]:
                     _armed.remove(one)
-                return True
-    return False
+                return (_DOWN if one["down"] else _ANSWERS)[service]()
+    return None
 
 
 def _operation(method: str, path: str, headers: dict, body: bytes, query: dict) -> str:
@@ -82,9 +110,8 @@ def _operation(method: str, path: str, headers: dict, body: bytes, query: dict) 
 
 def _wrapped(service: str, handler):
     async def handle(method, path, headers, body, query):
-        if _armed and _throttled(service, _operation(method, path, headers, body, query)):
-            return _ANSWERS[service]()
-        return await handler(method, path, headers, body, query)
+        refusal = _armed and _refusal(service, _operation(method, path, headers, body, query))
+        return refusal or await handler(method, path, headers, body, query)
 
     return handle
 

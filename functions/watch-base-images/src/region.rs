@@ -1,0 +1,274 @@
+//! A look at everything that is watched, in one region.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_config::SdkConfig;
+use futures_util::stream::{self, StreamExt as _};
+use jiff::Timestamp;
+use prism_aws::base_images::{self, Calls, WatchRun};
+use prism_aws::clock;
+use prism_aws::pace::{Pacer, within};
+use prism_aws::parameters::Parameters;
+use prism_aws::table::Table;
+use prism_domain::catalogue::Owner;
+use prism_domain::id::{AmiId, Region};
+use prism_domain::policy::Policy;
+use prism_domain::sight::{self, PublicImage, Unseen};
+use prism_domain::update::{Context, Observation, SeenImage, TrackedImage, observe};
+use prism_domain::watch::{Trouble, TroubleKind};
+use prism_ec2::Images;
+use tokio::time::{Duration, Instant};
+
+use crate::look::{self, Key, Outcome, Watched, key};
+use crate::record::News;
+use crate::source::unseen;
+
+/// How often a second parameters are asked for in a region. An account may ask 40 times; others need to as well.
+/// Source: <https://docs.aws.amazon.com/general/latest/gr/ssm.html>.
+const ASKED_A_SECOND: u32 = 30;
+
+/// How many writes are under way at a time for a region.
+pub const WRITES_AT_ONCE: usize = 16;
+
+/// Until when a run may ask and write. The function has 120 seconds, of which some are left for the summaries.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Until when it may look.
+    pub looks: Instant,
+    /// Until when it may write.
+    pub writes: Instant,
+}
+
+impl Budget {
+    /// That of a run which begins now.
+    pub fn from_now() -> Self {
+        let now = Instant::now();
+        Self { looks: now + Duration::from_secs(75), writes: now + Duration::from_secs(100) }
+    }
+}
+
+/// What sees into a region.
+#[derive(Debug)]
+pub struct Eyes {
+    /// Which region.
+    pub region: Region,
+    /// Its parameters.
+    pub parameters: Parameters,
+    /// Its images.
+    pub images: Images,
+    /// How often its parameters may be asked for.
+    pub pacer: Pacer,
+}
+
+impl Eyes {
+    /// The region of `config`.
+    pub fn new(region: &Region, config: &SdkConfig) -> Self {
+        Self {
+            region: region.clone(),
+            parameters: Parameters::new(config),
+            images: Images::new(config),
+            pacer: Pacer::per_second(ASKED_A_SECOND),
+        }
+    }
+}
+
+/// One look at a region.
+#[derive(Debug)]
+pub struct RegionLook<'a> {
+    pub eyes: &'a Eyes,
+    pub table: &'a Table,
+    pub watched: &'a [Watched<'a>],
+    pub policy: &'a Policy,
+    pub budget: Budget,
+    calls: Cell<Calls>,
+}
+
+/// What a look at a region came to.
+#[derive(Debug)]
+pub struct RegionRun {
+    /// What it tells.
+    pub run: WatchRun,
+    /// Why it failed, if every single look did or it could not be recorded.
+    pub failure: Option<String>,
+}
+
+/// What a source says of an image.
+enum Sight {
+    /// Nothing to go by.
+    Unseen(Unseen),
+    /// This one, which has to be looked at.
+    Named(AmiId),
+    /// This one, after these that were never seen.
+    Seen(SeenImage, Vec<String>),
+}
+
+type Answers = HashMap<String, Result<Option<String>, Unseen>>;
+type Listings = BTreeMap<Owner, Result<Vec<PublicImage>, Unseen>>;
+
+impl<'a> RegionLook<'a> {
+    /// A look with these eyes.
+    pub fn new(
+        eyes: &'a Eyes,
+        table: &'a Table,
+        watched: &'a [Watched<'a>],
+        policy: &'a Policy,
+        budget: Budget,
+    ) -> Self {
+        Self { eyes, table, watched, policy, budget, calls: Cell::default() }
+    }
+
+    /// Looks at everything, writes what is news, and leaves a summary.
+    pub async fn run(&self) -> RegionRun {
+        let (begun, looked_at) = (Instant::now(), clock::now());
+        let outcomes = self.look(looked_at).await;
+        let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.count(|calls| calls.writes += 1);
+        let run = look::summary(&self.eyes.region, looked_at, &outcomes, self.calls.get(), took_ms);
+        let failure = look::failure(&outcomes);
+        let unrecorded = base_images::write_run(self.table, &run).await.err().map(|error| error.to_string());
+        tracing::info!(
+            region = %run.region, watched = run.watched, same = run.same, moved = run.moved.len(), first = run.first,
+            held = run.held, troubles = ?run.troubles, calls = ?run.calls, took_ms, unrecorded, "looked"
+        );
+        RegionRun { run, failure: failure.or(unrecorded) }
+    }
+
+    /// Counts a call.
+    pub fn count(&self, call: impl FnOnce(&mut Calls)) {
+        let mut calls = self.calls.get();
+        call(&mut calls);
+        self.calls.set(calls);
+    }
+
+    async fn look(&self, now: Timestamp) -> Vec<Outcome> {
+        let (tracked, troubles, answers, listings) =
+            tokio::join!(self.tracked(), self.troubles(), self.ask(), self.list(now));
+        let (tracked, troubles) = match (tracked, troubles) {
+            (Ok(tracked), Ok(troubles)) => (tracked, troubles),
+            // What is seen can't be compared with anything, so nothing may be written.
+            (Err(unseen), _) | (_, Err(unseen)) => return vec![Outcome::Unseen(unseen); self.watched.len()],
+        };
+        let known: HashMap<Key<'_>, &TrackedImage> = tracked.iter().map(|one| (key(&one.id), one)).collect();
+        let known: Vec<Option<&TrackedImage>> = self.watched.iter().map(|one| known.get(&one.key()).copied()).collect();
+        let outcomes = self.compare(&known, &answers, &listings, now).await;
+        self.keep(&troubles, &outcomes, now).await;
+        outcomes
+    }
+
+    async fn tracked(&self) -> Result<Vec<TrackedImage>, Unseen> {
+        self.count(|calls| calls.reads += 1);
+        let tracked = base_images::all_tracked(self.table, &self.eyes.region);
+        within(self.budget.looks, "reading what is known", tracked).await.map_err(|error| unseen(&error))
+    }
+
+    async fn troubles(&self) -> Result<Vec<Trouble>, Unseen> {
+        self.count(|calls| calls.reads += 1);
+        let troubles = base_images::all_troubles(self.table, &self.eyes.region);
+        within(self.budget.looks, "reading what is known", troubles).await.map_err(|error| unseen(&error))
+    }
+
+    /// What every look comes to, once its news is written.
+    async fn compare(
+        &self,
+        known: &[Option<&TrackedImage>],
+        answers: &Answers,
+        listings: &Listings,
+        now: Timestamp,
+    ) -> Vec<Outcome> {
+        let sights: Vec<Sight> =
+            self.watched.iter().zip(known).map(|(one, known)| sight(one, *known, answers, listings)).collect();
+        let named =
+            sights.iter().filter_map(|sight| if let Sight::Named(id) = sight { Some(id.clone()) } else { None });
+        let described = self.describe(&named.collect::<BTreeSet<AmiId>>()).await;
+        let mut outcomes = Vec::with_capacity(sights.len());
+        let mut news = Vec::new();
+        for ((place, one), (sight, known)) in self.watched.iter().enumerate().zip(sights.into_iter().zip(known)) {
+            let seen = match sight {
+                Sight::Unseen(unseen) => Err(unseen),
+                Sight::Seen(image, between) => Ok((image, between)),
+                Sight::Named(id) => match described.get(&id) {
+                    Some(Ok(found)) => {
+                        sight::believed(one.base, &one.source, &id, found.as_ref()).map(|it| (it, vec![]))
+                    }
+                    Some(Err(unseen)) => Err(unseen.clone()),
+                    None => Err((TroubleKind::Unreachable, format!("{id} was not described"))),
+                },
+            };
+            outcomes.push(match seen {
+                Err(unseen) => Outcome::Unseen(unseen),
+                Ok((image, between)) => match self.observe(one, *known, &image, &between, now) {
+                    Observation::Same => Outcome::Same,
+                    Observation::StillHeld => Outcome::Held,
+                    observation => {
+                        news.push(News { place, known: *known, observation });
+                        Outcome::Same
+                    }
+                },
+            });
+        }
+        let mut written = stream::iter(news).map(|news| self.record(news, now)).buffer_unordered(WRITES_AT_ONCE);
+        while let Some((place, outcome)) = written.next().await {
+            outcomes[place] = outcome;
+        }
+        outcomes
+    }
+
+    fn observe(
+        &self,
+        one: &Watched<'_>,
+        known: Option<&TrackedImage>,
+        seen: &SeenImage,
+        between: &[String],
+        now: Timestamp,
+    ) -> Observation {
+        let changelog_url = Some(one.base.changelog.as_str());
+        let context = Context { quarantine_after: self.policy.quarantine_after, between, changelog_url };
+        observe(&one.id(&self.eyes.region), known, seen, context, now)
+    }
+}
+
+/// What the source of an image says of it.
+fn sight(one: &Watched<'_>, known: Option<&TrackedImage>, answers: &Answers, listings: &Listings) -> Sight {
+    let gone = || {
+        Sight::Unseen(match known {
+            None => (TroubleKind::Missing, "the region does not have it".to_owned()),
+            Some(_) => (TroubleKind::Withdrawn, "its vendor has taken it back".to_owned()),
+        })
+    };
+    let unasked = || Sight::Unseen((TroubleKind::Unreachable, "its source was not asked".to_owned()));
+    let Some(parameter) = &one.source.parameter else {
+        return match listings.get(&one.base.owner) {
+            Some(Ok(images)) => match sight::newest(one.base, &one.source, images) {
+                Some(seen) => {
+                    let between = known
+                        .map(|known| sight::between(one.base, &one.source, known, seen, images))
+                        .unwrap_or_default();
+                    Sight::Seen(seen.clone(), between)
+                }
+                None => gone(),
+            },
+            Some(Err(unseen)) => Sight::Unseen(unseen.clone()),
+            None => unasked(),
+        };
+    };
+    match answers.get(parameter) {
+        Some(Ok(None)) => gone(),
+        Some(Ok(Some(value))) => match sight::named(value) {
+            // What it is was looked up when it became that.
+            Ok(id) => match known.and_then(|known| recognised(known, &id)) {
+                Some(seen) => Sight::Seen(seen.clone(), Vec::new()),
+                None => Sight::Named(id),
+            },
+            Err(unseen) => Sight::Unseen(unseen),
+        },
+        Some(Err(unseen)) => Sight::Unseen(unseen.clone()),
+        None => unasked(),
+    }
+}
+
+/// The image of this id, if it is what a base image was at the last look.
+fn recognised<'a>(known: &'a TrackedImage, id: &AmiId) -> Option<&'a SeenImage> {
+    let last = known.quarantine.as_ref().map_or(&known.current, |quarantine| &quarantine.seen);
+    (last.image_id == *id).then_some(last)
+}

@@ -1,0 +1,98 @@
+//! Asking: what the parameters name, what the vendors' images are. What could not be asked never reads as absent.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use futures_util::stream::{self, StreamExt as _};
+use jiff::Timestamp;
+use prism_aws::error::Error;
+use prism_aws::pace::within;
+use prism_aws::parameters::BATCH;
+use prism_domain::catalogue::Owner;
+use prism_domain::id::AmiId;
+use prism_domain::problem::printable;
+use prism_domain::sight::{PublicImage, Unseen};
+use prism_domain::watch::TroubleKind;
+use prism_ec2::DESCRIBED_AT_ONCE;
+
+use crate::region::RegionLook;
+
+/// How many calls of a kind are under way at a time in a region.
+const AT_ONCE: usize = 8;
+
+/// What an error says of an image: nothing but that it could not be looked at.
+pub fn unseen(error: &Error) -> Unseen {
+    let kind = if error.is_throttling() { TroubleKind::Throttled } else { TroubleKind::Unreachable };
+    (kind, printable(&error.to_string(), 300))
+}
+
+impl RegionLook<'_> {
+    /// What every parameter names: each is asked for once, however many images it stands for.
+    pub async fn ask(&self) -> HashMap<String, Result<Option<String>, Unseen>> {
+        let names: BTreeSet<&String> = self.watched.iter().filter_map(|one| one.source.parameter.as_ref()).collect();
+        let names: Vec<String> = names.into_iter().cloned().collect();
+        let batches = stream::iter(names.chunks(BATCH)).map(|batch| async move {
+            let answers = within(self.budget.looks, "reading parameters", async {
+                self.eyes.pacer.turn().await;
+                self.count(|calls| calls.get_parameters += 1);
+                self.eyes.parameters.answers(batch).await
+            });
+            let answers = answers.await;
+            let one = |name: &String| match &answers {
+                Ok(answers) => answers.get(name).cloned().ok_or_else(|| {
+                    (TroubleKind::Unreachable, "the answer that named its parameter was incomplete".to_owned())
+                }),
+                Err(error) => Err(unseen(error)),
+            };
+            batch.iter().map(|name| (name.clone(), one(name))).collect::<Vec<_>>()
+        });
+        batches.buffer_unordered(AT_ONCE).flat_map(stream::iter).collect().await
+    }
+
+    /// The images of every vendor of whose some are found by their names, as far as those names fit.
+    pub async fn list(&self, now: Timestamp) -> BTreeMap<Owner, Result<Vec<PublicImage>, Unseen>> {
+        let mut patterns: BTreeMap<&Owner, BTreeSet<&String>> = BTreeMap::new();
+        for one in self.watched.iter().filter(|one| one.source.parameter.is_none()) {
+            patterns.entry(&one.base.owner).or_default().extend(&one.source.names);
+        }
+        let owners = stream::iter(patterns).map(|(owner, patterns)| async move {
+            let patterns: Vec<String> = patterns.into_iter().cloned().collect();
+            (owner.clone(), self.list_of(owner, &patterns, now).await)
+        });
+        owners.buffer_unordered(AT_ONCE).collect().await
+    }
+
+    async fn list_of(&self, owner: &Owner, patterns: &[String], now: Timestamp) -> Result<Vec<PublicImage>, Unseen> {
+        let mut found = Vec::new();
+        for patterns in patterns.chunks(DESCRIBED_AT_ONCE) {
+            let mut page = None;
+            loop {
+                self.count(|calls| calls.describe_images += 1);
+                let listed = self.eyes.images.listed(owner.as_str(), patterns, page, now);
+                let (images, next) =
+                    within(self.budget.looks, "listing images", listed).await.map_err(|error| unseen(&error))?;
+                found.extend(images);
+                page = next;
+                if page.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What these images are; none for one that does not exist.
+    pub async fn describe(&self, ids: &BTreeSet<AmiId>) -> HashMap<AmiId, Result<Option<PublicImage>, Unseen>> {
+        let ids: Vec<AmiId> = ids.iter().cloned().collect();
+        let batches = stream::iter(ids.chunks(DESCRIBED_AT_ONCE)).map(|batch| async move {
+            self.count(|calls| calls.describe_images += 1);
+            let described = within(self.budget.looks, "describing base images", self.eyes.images.described(batch));
+            let described = described.await;
+            let one = |id: &AmiId| match &described {
+                Ok(found) => Ok(found.iter().find(|public| public.image.image_id == *id).cloned()),
+                Err(error) => Err(unseen(error)),
+            };
+            batch.iter().map(|id| (id.clone(), one(id))).collect::<Vec<_>>()
+        });
+        batches.buffer_unordered(AT_ONCE).flat_map(stream::iter).collect().await
+    }
+}

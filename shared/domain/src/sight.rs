@@ -1,0 +1,115 @@
+//! What the source of a base image names, and whether that is believed.
+//!
+//! Anybody can publish an AMI under any name, and a parameter can name anything: an image counts only if it exists,
+//! is its vendor's, and is called as the catalogue says.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::catalogue::{BaseImage, Source};
+use crate::id::AmiId;
+use crate::problem::printable;
+use crate::update::{SeenImage, TrackedImage};
+use crate::watch::TroubleKind;
+
+/// The longest name or value that a sentence quotes, in characters.
+const QUOTED: usize = 128;
+
+/// An image as EC2 describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicImage {
+    /// The account that owns it.
+    pub owner: String,
+    /// What it is.
+    pub image: SeenImage,
+}
+
+/// Why nothing was found to go by: what kind of trouble, and a sentence to stand behind the image's name.
+pub type Unseen = (TroubleKind, String);
+
+/// The image that a parameter's value names: an AMI id, or JSON with an `image_id`, as ECS publishes it.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/retrieve-ecs-optimized_AMI.html>.
+///
+/// # Errors
+///
+/// If it names none.
+pub fn named(value: &str) -> Result<AmiId, Unseen> {
+    #[derive(Deserialize)]
+    struct Recommended {
+        image_id: AmiId,
+    }
+    value.trim().parse().or_else(|_| {
+        serde_json::from_str(value)
+            .map(|recommended: Recommended| recommended.image_id)
+            .map_err(|_| (TroubleKind::Foreign, format!("its parameter names no AMI but {}", printable(value, QUOTED))))
+    })
+}
+
+/// The image that a parameter names, as EC2 describes it, if it is the vendor's of that name.
+///
+/// # Errors
+///
+/// If it does not exist, or is something else.
+pub fn believed(
+    base: &BaseImage,
+    source: &Source,
+    id: &AmiId,
+    described: Option<&PublicImage>,
+) -> Result<SeenImage, Unseen> {
+    let Some(PublicImage { owner, image }) = described else {
+        return Err((TroubleKind::Absent, format!("its parameter names {id}, which does not exist")));
+    };
+    if owner != base.owner.as_str() {
+        let sentence = format!(
+            "its parameter names {id}, which belongs to {} and not to {}",
+            printable(owner, QUOTED),
+            base.owner
+        );
+        return Err((TroubleKind::Foreign, sentence));
+    }
+    if !source.admits(&image.image_name) {
+        let sentence =
+            format!("its parameter names {id}, which is something else: {}", printable(&image.image_name, QUOTED));
+        return Err((TroubleKind::Foreign, sentence));
+    }
+    Ok(image.clone())
+}
+
+/// What orders releases: when they were made, then their names, then their ids.
+fn age(image: &SeenImage) -> (Option<Timestamp>, &str, &AmiId) {
+    (image.created_at, &image.image_name, &image.image_id)
+}
+
+/// The newest of a vendor's images that is of a source.
+#[must_use]
+pub fn newest<'a>(base: &BaseImage, source: &Source, images: &'a [PublicImage]) -> Option<&'a SeenImage> {
+    of(base, source, images).max_by_key(|image| age(image))
+}
+
+/// The names of the releases between what is known and what is seen now that were never seen, oldest first.
+#[must_use]
+pub fn between(
+    base: &BaseImage,
+    source: &Source,
+    known: &TrackedImage,
+    seen: &SeenImage,
+    images: &[PublicImage],
+) -> Vec<String> {
+    // Without its date nothing is known of what came after it.
+    if known.current.created_at.is_none() {
+        return Vec::new();
+    }
+    let never_seen = |image: &&SeenImage| known.past.iter().all(|past| past.image.image_id != image.image_id);
+    let newer = |image: &&SeenImage| age(&known.current) < age(image) && age(image) < age(seen);
+    let mut missed: Vec<&SeenImage> = of(base, source, images).filter(newer).filter(never_seen).collect();
+    missed.sort_by_key(|image| age(image));
+    missed.into_iter().map(|image| image.image_name.clone()).collect()
+}
+
+fn of<'a>(base: &BaseImage, source: &Source, images: &'a [PublicImage]) -> impl Iterator<Item = &'a SeenImage> {
+    let fits = |public: &&PublicImage| public.owner == base.owner.as_str() && source.admits(&public.image.image_name);
+    images.iter().filter(fits).map(|public| &public.image)
+}
+
+#[cfg(test)]
+mod tests;
