@@ -24,6 +24,9 @@ use crate::RespondToUpdate;
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
 const WRITES: usize = 100;
 
+/// So many templates are read one by one; for more, all that there are.
+const FEW: usize = 50;
+
 impl RespondToUpdate {
     /// Decides for every dependant, in one go and few reads, and leaves the one notice with the first page.
     pub(crate) async fn plan(&self, record: &UpdateRecord) -> Result<()> {
@@ -53,16 +56,20 @@ impl RespondToUpdate {
         }
     }
 
-    /// Everybody who stands on the base image, by one query, and what of it can be built, by another.
+    /// Everybody who stands on the base image, by one query, and what of it can be built: by another one, where they
+    /// are many.
     async fn dependants(&self, record: &UpdateRecord) -> Result<Vec<Dependant>> {
         let image = &record.update.id.image;
         let listed = base_images::dependants(&self.table, &image.name, image.architecture).await?;
-        if listed.is_empty() {
-            return Ok(Vec::new());
-        }
         let mut known: BTreeMap<TemplateName, Template> = BTreeMap::new();
         let mut disabled: BTreeMap<TemplateName, String> = BTreeMap::new();
-        for record in templates::all(&self.table).await? {
+        let records = if listed.len() > FEW {
+            templates::all(&self.table).await?
+        } else {
+            let names = listed.iter().map(|listed| listed.target.template.clone()).collect();
+            templates::with_ancestors(&self.table, names).await?
+        };
+        for record in records {
             disabled.extend(record.disabled.map(|reason| (record.name.clone(), reason)));
             known.insert(record.name, record.template);
         }

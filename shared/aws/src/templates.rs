@@ -50,18 +50,28 @@ pub async fn all(table: &Table) -> Result<Vec<TemplateRecord>> {
 ///
 /// If AWS fails; as an invalid request, if there is no such template or it does not resolve.
 pub async fn resolved(table: &Table, name: &TemplateName) -> Result<ResolvedTemplate> {
-    let mut lineage: BTreeMap<TemplateName, Template> = BTreeMap::new();
-    let mut wanted = vec![name.clone()];
+    let records = with_ancestors(table, vec![name.clone()]).await?;
+    let lineage: BTreeMap<TemplateName, Template> =
+        records.into_iter().map(|record| (record.name, record.template)).collect();
+    prism_templates::resolve(name, &lineage).map_err(Error::from)
+}
+
+/// Templates, and all that they inherit from. Those that are missing are missing in the answer; `resolve` says which.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn with_ancestors(table: &Table, mut wanted: Vec<TemplateName>) -> Result<Vec<TemplateRecord>> {
+    let mut records: BTreeMap<TemplateName, TemplateRecord> = BTreeMap::new();
     while let Some(name) = wanted.pop() {
-        if lineage.contains_key(&name) {
+        if records.contains_key(&name) {
             continue;
         }
-        // One that is missing is missing in the answer; `resolve` says which.
         let Some(record) = find(table, &name).await? else { continue };
         wanted.extend(record.template.inherits.iter().cloned());
-        lineage.insert(name, record.template);
+        records.insert(name, record);
     }
-    prism_templates::resolve(name, &lineage).map_err(Error::from)
+    Ok(records.into_values().collect())
 }
 
 /// Applies a template: its next revision, or nothing if it is what is applied already.
