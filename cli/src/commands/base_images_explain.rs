@@ -28,8 +28,7 @@ async fn read(stack: &Stack, args: &Args) -> anyhow::Result<Explained> {
     let image = record.update.id.image.clone();
     let others = records.iter().skip(1).map(|other| other.update.id.clone()).collect();
     let since = since(stack, &record.update).await?;
-    let templates =
-        if image.region == stack.region { Some(templates(stack, &record.update, &since).await?) } else { None };
+    let templates = if image.region == stack.region { Some(templates(stack, &record, &since).await?) } else { None };
     let taken_back_by = taken_back_by(&record.update, &since);
     Ok(explained(record.clone(), meant.title, others, taken_back_by, templates, usize::from(args.limit)))
 }
@@ -104,9 +103,10 @@ fn taken_back_by(update: &BaseImageUpdate, since: &[BaseImageUpdate]) -> Option<
 /// How each template stands to a move that stands on that base image.
 async fn templates(
     stack: &Stack,
-    update: &BaseImageUpdate,
+    record: &UpdateRecord,
     since: &[BaseImageUpdate],
 ) -> anyhow::Result<Vec<TemplateRow>> {
+    let (update, round) = (&record.update, record.round);
     let image = &update.id.image;
     let dependants = base_images::dependants(&stack.table, &image.name, image.architecture).await?;
     let targets: Vec<Target> = dependants.into_iter().map(|dependant| dependant.target).collect();
@@ -116,7 +116,7 @@ async fn templates(
     }
     let all = standing::some(stack, &names).await?;
     let answers = each(targets, |target| {
-        let (table, id) = (stack.table.clone(), requests::of_update(&update.id, &target));
+        let (table, id) = (stack.table.clone(), requests::of_update(&update.id, round, &target));
         async move { Ok((target, requests::find(&table, &id?).await?)) }
     });
     Ok(rows(update, since, &all, &answers.await?))

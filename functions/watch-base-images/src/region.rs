@@ -176,8 +176,12 @@ impl<'a> RegionLook<'a> {
         listings: &Listings,
         now: Timestamp,
     ) -> Vec<Outcome> {
-        let sights: Vec<Sight> =
-            self.watched.iter().zip(known).map(|(one, known)| sight(one, *known, answers, listings)).collect();
+        let sights: Vec<Sight> = self
+            .watched
+            .iter()
+            .zip(known)
+            .map(|(one, known)| sight(one, &self.eyes.region, *known, answers, listings))
+            .collect();
         let named =
             sights.iter().filter_map(|sight| if let Sight::Named(id) = sight { Some(id.clone()) } else { None });
         let described = self.describe(&named.collect::<BTreeSet<AmiId>>()).await;
@@ -189,7 +193,8 @@ impl<'a> RegionLook<'a> {
                 Sight::Seen(image, between) => Ok((image, between)),
                 Sight::Named(id) => match described.get(&id) {
                     Some(Ok(found)) => {
-                        sight::believed(one.base, &one.source, &id, found.as_ref()).map(|it| (it, vec![]))
+                        sight::believed(one.base.owner_in(&self.eyes.region), &one.source, &id, found.as_ref())
+                            .map(|it| (it, vec![]))
                     }
                     Some(Err(unseen)) => Err(unseen.clone()),
                     None => Err((TroubleKind::Unreachable, format!("{id} was not described"))),
@@ -229,7 +234,13 @@ impl<'a> RegionLook<'a> {
 }
 
 /// What the source of an image says of it.
-fn sight(one: &Watched<'_>, known: Option<&TrackedImage>, answers: &Answers, listings: &Listings) -> Sight {
+fn sight(
+    one: &Watched<'_>,
+    region: &Region,
+    known: Option<&TrackedImage>,
+    answers: &Answers,
+    listings: &Listings,
+) -> Sight {
     let gone = || {
         Sight::Unseen(match known {
             None => (TroubleKind::Missing, "the region does not have it".to_owned()),
@@ -237,13 +248,13 @@ fn sight(one: &Watched<'_>, known: Option<&TrackedImage>, answers: &Answers, lis
         })
     };
     let unasked = || Sight::Unseen((TroubleKind::Unreachable, "its source was not asked".to_owned()));
+    let owner = one.base.owner_in(region);
     let Some(parameter) = &one.source.parameter else {
-        return match listings.get(&one.base.owner) {
-            Some(Ok(images)) => match sight::newest(one.base, &one.source, images) {
+        return match listings.get(owner) {
+            Some(Ok(images)) => match sight::newest(owner, &one.source, images) {
                 Some(seen) => {
-                    let between = known
-                        .map(|known| sight::between(one.base, &one.source, known, seen, images))
-                        .unwrap_or_default();
+                    let between =
+                        known.map(|known| sight::between(owner, &one.source, known, seen, images)).unwrap_or_default();
                     Sight::Seen(seen.clone(), between)
                 }
                 None => gone(),

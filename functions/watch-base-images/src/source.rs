@@ -52,7 +52,7 @@ impl RegionLook<'_> {
     pub async fn list(&self, now: Timestamp) -> BTreeMap<Owner, Result<Vec<PublicImage>, Unseen>> {
         let mut patterns: BTreeMap<&Owner, BTreeSet<&String>> = BTreeMap::new();
         for one in self.watched.iter().filter(|one| one.source.parameter.is_none()) {
-            patterns.entry(&one.base.owner).or_default().extend(&one.source.names);
+            patterns.entry(one.base.owner_in(&self.eyes.region)).or_default().extend(&one.source.names);
         }
         let owners = stream::iter(patterns).map(|(owner, patterns)| async move {
             let patterns: Vec<String> = patterns.into_iter().cloned().collect();

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::catalogue::{BaseImage, Source};
+use crate::catalogue::{Owner, Source};
 use crate::id::AmiId;
 use crate::problem::printable;
 use crate::update::{SeenImage, TrackedImage};
@@ -41,7 +41,7 @@ pub fn named(value: &str) -> Result<AmiId, Unseen> {
     value.trim().parse().or_else(|_| {
         serde_json::from_str(value)
             .map(|recommended: Recommended| recommended.image_id)
-            .map_err(|_| (TroubleKind::Foreign, format!("its parameter names no AMI but {}", printable(value, QUOTED))))
+            .map_err(|_| (TroubleKind::Foreign, format!("names no AMI but {}", printable(value, QUOTED))))
     })
 }
 
@@ -51,45 +51,41 @@ pub fn named(value: &str) -> Result<AmiId, Unseen> {
 ///
 /// If it does not exist, or is something else.
 pub fn believed(
-    base: &BaseImage,
+    owner: &Owner,
     source: &Source,
     id: &AmiId,
     described: Option<&PublicImage>,
 ) -> Result<SeenImage, Unseen> {
-    let Some(PublicImage { owner, image }) = described else {
-        return Err((TroubleKind::Absent, format!("its parameter names {id}, which does not exist")));
+    let Some(PublicImage { owner: owns, image }) = described else {
+        return Err((TroubleKind::Absent, format!("names {id}, which does not exist")));
     };
-    if owner != base.owner.as_str() {
-        let sentence = format!(
-            "its parameter names {id}, which belongs to {} and not to {}",
-            printable(owner, QUOTED),
-            base.owner
-        );
+    if owns != owner.as_str() {
+        let sentence = format!("names {id}, which belongs to {} and not to {}", printable(owns, QUOTED), owner);
         return Err((TroubleKind::Foreign, sentence));
     }
     if !source.admits(&image.image_name) {
-        let sentence =
-            format!("its parameter names {id}, which is something else: {}", printable(&image.image_name, QUOTED));
+        let sentence = format!("names {id}, which is something else: {}", printable(&image.image_name, QUOTED));
         return Err((TroubleKind::Foreign, sentence));
     }
     Ok(image.clone())
 }
 
-/// What orders releases: when they were made, then their names, then their ids.
-fn age(image: &SeenImage) -> (Option<Timestamp>, &str, &AmiId) {
-    (image.created_at, &image.image_name, &image.image_id)
+/// What orders releases: the version in their names where that counts, when they were made, then their names, then
+/// their ids.
+fn age<'a>(source: &Source, image: &'a SeenImage) -> (Vec<u64>, Option<Timestamp>, &'a str, &'a AmiId) {
+    (source.rank(&image.image_name), image.created_at, &image.image_name, &image.image_id)
 }
 
 /// The newest of a vendor's images that is of a source.
 #[must_use]
-pub fn newest<'a>(base: &BaseImage, source: &Source, images: &'a [PublicImage]) -> Option<&'a SeenImage> {
-    of(base, source, images).max_by_key(|image| age(image))
+pub fn newest<'a>(owner: &Owner, source: &Source, images: &'a [PublicImage]) -> Option<&'a SeenImage> {
+    of(owner, source, images).max_by_key(|image| age(source, image))
 }
 
 /// The names of the releases between what is known and what is seen now that were never seen, oldest first.
 #[must_use]
 pub fn between(
-    base: &BaseImage,
+    owner: &Owner,
     source: &Source,
     known: &TrackedImage,
     seen: &SeenImage,
@@ -100,14 +96,15 @@ pub fn between(
         return Vec::new();
     }
     let never_seen = |image: &&SeenImage| known.past.iter().all(|past| past.image.image_id != image.image_id);
-    let newer = |image: &&SeenImage| age(&known.current) < age(image) && age(image) < age(seen);
-    let mut missed: Vec<&SeenImage> = of(base, source, images).filter(newer).filter(never_seen).collect();
-    missed.sort_by_key(|image| age(image));
+    let newer =
+        |image: &&SeenImage| age(source, &known.current) < age(source, image) && age(source, image) < age(source, seen);
+    let mut missed: Vec<&SeenImage> = of(owner, source, images).filter(newer).filter(never_seen).collect();
+    missed.sort_by_key(|image| age(source, image));
     missed.into_iter().map(|image| image.image_name.clone()).collect()
 }
 
-fn of<'a>(base: &BaseImage, source: &Source, images: &'a [PublicImage]) -> impl Iterator<Item = &'a SeenImage> {
-    let fits = |public: &&PublicImage| public.owner == base.owner.as_str() && source.admits(&public.image.image_name);
+fn of<'a>(owner: &Owner, source: &Source, images: &'a [PublicImage]) -> impl Iterator<Item = &'a SeenImage> {
+    let fits = |public: &&PublicImage| public.owner == owner.as_str() && source.admits(&public.image.image_name);
     images.iter().filter(fits).map(|public| &public.image)
 }
 

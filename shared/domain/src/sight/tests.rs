@@ -66,7 +66,7 @@ fn a_value_that_names_no_image_is_told_in_a_sentence_that_a_terminal_can_show() 
 fn an_image_is_believed_only_if_it_is_there_its_vendors_and_called_so() {
     let (base, source) = rocky();
     let good = release(6);
-    let look = |described: Option<&PublicImage>| believed(&base, &source, &good.image.image_id, described);
+    let look = |described: Option<&PublicImage>| believed(&base.owner, &source, &good.image.image_id, described);
     assert_eq!(look(Some(&good)), Ok(good.image.clone()));
     let stranger = PublicImage { owner: "123456789012".to_owned(), ..good.clone() };
     let mut other = good.clone();
@@ -88,7 +88,7 @@ fn a_look_alike_of_another_account_is_never_the_newest() {
     let (base, source) = rocky();
     let stranger = PublicImage { owner: "123456789012".to_owned(), ..release(9) };
     let images = [release(2), stranger, release(1)];
-    assert_eq!(newest(&base, &source, &images), Some(&release(2).image));
+    assert_eq!(newest(&base.owner, &source, &images), Some(&release(2).image));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn of_two_images_of_the_same_moment_the_later_name_is_the_newer() {
     let mut twin = release(2);
     twin.image.image_name = "Rocky-9-EC2-Base-9.002b.x86_64".to_owned();
     for images in [[release(2), twin.clone()], [twin.clone(), release(2)]] {
-        assert_eq!(newest(&base, &source, &images), Some(&twin.image));
+        assert_eq!(newest(&base.owner, &source, &images), Some(&twin.image));
     }
 }
 
@@ -105,9 +105,9 @@ fn of_two_images_of_the_same_moment_the_later_name_is_the_newer() {
 fn what_came_out_while_nobody_looked_is_between_and_what_was_seen_before_is_not() {
     let (base, source) = rocky();
     let images: Vec<PublicImage> = [5, 3, 1, 4, 2, 6].map(release).into();
-    let missed = between(&base, &source, &known(2, &[1, 4]), &release(5).image, &images);
+    let missed = between(&base.owner, &source, &known(2, &[1, 4]), &release(5).image, &images);
     assert_eq!(missed, [release(3).image.image_name]);
-    assert_eq!(between(&base, &source, &known(5, &[]), &release(2).image, &images), [""; 0], "it went back");
+    assert_eq!(between(&base.owner, &source, &known(5, &[]), &release(2).image, &images), [""; 0], "it went back");
 }
 
 proptest! {
@@ -120,9 +120,9 @@ proptest! {
         let rotation = usize::try_from(shuffled % 97).unwrap() % images.len();
         images.rotate_left(rotation);
         let from = *numbers.iter().nth(cut % numbers.len()).unwrap();
-        let newest = newest(&base, &source, &images).unwrap();
+        let newest = newest(&base.owner, &source, &images).unwrap();
         prop_assert_eq!(&newest.image_id, &release(*numbers.last().unwrap()).image.image_id);
-        let missed = between(&base, &source, &known(from, &[]), newest, &images);
+        let missed = between(&base.owner, &source, &known(from, &[]), newest, &images);
         let expected: Vec<String> = numbers.iter().filter(|n| **n > from && *n != numbers.last().unwrap())
             .map(|n| release(*n).image.image_name).collect();
         prop_assert_eq!(missed, expected);
