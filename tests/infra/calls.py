@@ -9,12 +9,14 @@ from tests.infra.conftest import ROOT
 
 # A method of the SDK by the right it takes.
 SDK = {
+    "batch_write_item": "dynamodb:BatchWriteItem",
     "get_item": "dynamodb:GetItem",
     "query": "dynamodb:Query",
     "describe_images": "ec2:DescribeImages",
     "deregister_image": "ec2:DeregisterImage",
     "delete_snapshot": "ec2:DeleteSnapshot",
     "describe_snapshots": "ec2:DescribeSnapshots",
+    "get_image_findings": "ec2:GetImageFindings",
     "cancel_image_creation": "imagebuilder:CancelImageCreation",
     "create_component": "imagebuilder:CreateComponent",
     "create_distribution_configuration": "imagebuilder:CreateDistributionConfiguration",
@@ -85,7 +87,10 @@ def rights_and_settings(crate: str) -> tuple[set, set]:
 
 def _shared() -> dict:
     aws = ROOT / "shared" / "aws" / "src"
-    known = _functions(ROOT / "shared" / "ec2" / "src", "images")
+    ec2 = ROOT / "shared" / "ec2" / "src"
+    known = _functions(ec2 / "judge.rs", "judge")
+    for file in (ec2 / "lib.rs", ec2 / "findings.rs"):
+        known |= _functions(file, "images")
     for file in aws.glob("*.rs"):
         known |= _functions(file, file.stem)
     for folder in (one for one in aws.iterdir() if one.is_dir()):

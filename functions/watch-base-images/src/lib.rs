@@ -31,6 +31,7 @@ use region::{Budget, Eyes, RegionLook};
 pub struct WatchBaseImages {
     config: SdkConfig,
     table: Table,
+    advisories: Table,
     home: Region,
     topics: Vec<String>,
     eyes: Mutex<HashMap<Region, Arc<Eyes>>>,
@@ -53,6 +54,7 @@ impl Function for WatchBaseImages {
         Ok(Self {
             config: config.clone(),
             table: Table::new(config, settings::required("TABLE_NAME")?),
+            advisories: Table::new(config, settings::required("ADVISORIES_TABLE_NAME")?),
             home: settings::parsed("AWS_REGION")?,
             topics: topics.split(',').map(str::trim).filter(|topic| !topic.is_empty()).map(str::to_owned).collect(),
             eyes: Mutex::default(),
@@ -74,7 +76,7 @@ impl Function for WatchBaseImages {
         let watched = look::all(&catalogue);
         let eyes: Vec<Arc<Eyes>> = regions(&self.home, &policy.watch_regions).map(|region| self.eyes(region)).collect();
         let looks = eyes.iter().map(|eyes| {
-            let look = RegionLook::new(eyes, &self.table, &watched, &policy, budget);
+            let look = RegionLook::new(eyes, (&self.table, &self.advisories), &watched, &policy, budget);
             async move { look.run().await }
         });
         let looked = join_all(looks).await;

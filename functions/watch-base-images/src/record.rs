@@ -8,6 +8,7 @@ use prism_aws::pace::within;
 use prism_aws::table::Applied;
 use prism_domain::notice::base_image_held;
 use prism_domain::update::{BaseImageUpdate, Observation, TrackedImage};
+use prism_ec2::judge::Judge;
 
 use crate::look::Outcome;
 use crate::region::RegionLook;
@@ -25,6 +26,30 @@ pub struct News<'a> {
 }
 
 impl RegionLook<'_> {
+    /// Judges the moves before they are written, so that whoever answers them knows how bad it is. One that can't be
+    /// judged now counts as high, and is judged later.
+    pub async fn judge(&self, news: &mut [News<'_>], now: Timestamp) {
+        let moves = news.iter_mut().filter_map(|news| match &mut news.observation {
+            Observation::Moved(moved) => Some((news.place, &mut moved.1)),
+            _ => None,
+        });
+        let mut moves = moves.peekable();
+        if moves.peek().is_none() {
+            return;
+        }
+        let judging = async {
+            let mut judge = Judge::new(&self.eyes.images, self.table, self.advisories, self.policy, now).await?;
+            for (place, update) in moves {
+                let assessment = judge.update(update, self.watched[place].base).await?;
+                *update = update.clone().assessed(assessment, now);
+            }
+            Ok(())
+        };
+        if let Err(error) = within(self.budget.looks, "judging moves", judging).await {
+            tracing::warn!(error.name = error.name(), "moves are not judged yet: {error}");
+        }
+    }
+
     /// Writes one piece of news. A write that is lost was made by another look, which was faster.
     pub async fn record(&self, news: News<'_>, now: Timestamp) -> (usize, Outcome) {
         let place = news.place;

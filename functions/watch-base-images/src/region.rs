@@ -78,6 +78,7 @@ impl Eyes {
 pub struct RegionLook<'a> {
     pub eyes: &'a Eyes,
     pub table: &'a Table,
+    pub advisories: &'a Table,
     pub watched: &'a [Watched<'a>],
     pub policy: &'a Policy,
     pub budget: Budget,
@@ -107,15 +108,15 @@ type Answers = HashMap<String, Result<Option<String>, Unseen>>;
 type Listings = BTreeMap<Owner, Result<Vec<PublicImage>, Unseen>>;
 
 impl<'a> RegionLook<'a> {
-    /// A look with these eyes.
+    /// A look with these eyes, and the tables of the state and of advisories.
     pub fn new(
         eyes: &'a Eyes,
-        table: &'a Table,
+        (table, advisories): (&'a Table, &'a Table),
         watched: &'a [Watched<'a>],
         policy: &'a Policy,
         budget: Budget,
     ) -> Self {
-        Self { eyes, table, watched, policy, budget, calls: Cell::default() }
+        Self { eyes, table, advisories, watched, policy, budget, calls: Cell::default() }
     }
 
     /// Looks at everything, writes what is news, and leaves a summary.
@@ -212,6 +213,7 @@ impl<'a> RegionLook<'a> {
                 },
             });
         }
+        self.judge(&mut news, now).await;
         let mut written = stream::iter(news).map(|news| self.record(news, now)).buffer_unordered(WRITES_AT_ONCE);
         while let Some((place, outcome)) = written.next().await {
             outcomes[place] = outcome;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use prism_aws::base_images::Dependant;
 use prism_aws::error::Result;
 use prism_aws::table::Table;
 use prism_aws::{advisories, base_images, inventory, packages};
@@ -58,9 +59,15 @@ impl<'a> Judge<'a> {
     ///
     /// If AWS fails.
     pub async fn update(&mut self, update: &BaseImageUpdate, base: &BaseImage) -> Result<Assessment> {
-        let (previous_findings, next_findings) =
-            (self.findings(&update.previous_image_id).await, self.findings(&update.image_id).await);
-        let installed = self.installed_on(update).await?;
+        let image = &update.id.image;
+        let dependants = base_images::dependants(self.table, &image.name, image.architecture).await?;
+        // What nothing stands on is judged by what is published: it is not worth a question for each image.
+        let (previous_findings, next_findings) = if dependants.is_empty() {
+            (None, None)
+        } else {
+            (self.findings(&update.previous_image_id).await, self.findings(&update.image_id).await)
+        };
+        let installed = self.installed_on(update, &dependants).await?;
         self.read(base).await?;
         let previous = seen(&update.previous_image_id, &update.previous_image_name, update.previous_created_at);
         let next = seen(&update.image_id, &update.image_name, update.image_created_at);
@@ -115,10 +122,8 @@ impl<'a> Judge<'a> {
 
     /// What is installed in the images that stand on the previous image of an update, the oldest version of each
     /// package; nothing if no list is known.
-    async fn installed_on(&self, update: &BaseImageUpdate) -> Result<Option<Vec<Installed>>> {
-        let image = &update.id.image;
+    async fn installed_on(&self, update: &BaseImageUpdate, dependants: &[Dependant]) -> Result<Option<Vec<Installed>>> {
         let mut installed: Option<Vec<Installed>> = None;
-        let dependants = base_images::dependants(self.table, &image.name, image.architecture).await?;
         for dependant in dependants.iter().take(ASKED) {
             let Some(channel) = inventory::channel(self.table, &dependant.target).await? else { continue };
             if channel.base_image_id != update.previous_image_id {
