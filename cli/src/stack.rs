@@ -23,6 +23,7 @@ fn parameter(stack: &str) -> String {
 #[derive(Debug, Deserialize)]
 struct Names {
     table: String,
+    advisories: String,
     state_machine: String,
     schedule_builds: String,
 }
@@ -32,6 +33,8 @@ struct Names {
 pub struct Stack {
     /// Its table.
     pub table: Table,
+    /// Its table of advisories.
+    pub advisories: Table,
     /// Its state machine.
     pub workflow: Workflow,
     /// Its functions.
@@ -72,6 +75,7 @@ impl Stack {
         })?;
         Ok(Self {
             table: Table::new(&config, names.table),
+            advisories: Table::new(&config, names.advisories),
             workflow: Workflow::new(&config, names.state_machine),
             functions: Functions::new(&config),
             schedule_builds: names.schedule_builds,

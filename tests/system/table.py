@@ -8,10 +8,10 @@ _read, _write = TypeDeserializer(), TypeSerializer()
 
 
 class Table:
-    """The items of the state table."""
+    """The items of the state table, or of the other one."""
 
-    def __init__(self, aws):
-        self.client, self.name = aws.client("dynamodb"), aws.outputs["TableName"]
+    def __init__(self, aws, output="TableName"):
+        self.client, self.name = aws.client("dynamodb"), aws.outputs[output]
 
     def get(self, pk: str, sk: str) -> dict | None:
         key = {"pk": {"S": pk}, "sk": {"S": sk}}

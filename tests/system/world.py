@@ -18,6 +18,7 @@ class World:
 
     def __init__(self, aws, inbox, free_bases: list):
         self.aws, self.inbox, self.table = aws, inbox, Table(aws)
+        self.advisories = Table(aws, "AdvisoriesTableName")
         self._free, self._templates = free_bases, []
         self._published = {}
 

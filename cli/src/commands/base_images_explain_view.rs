@@ -256,7 +256,7 @@ mod tests {
     use crate::samples::{ami, at, back, cve, judged, kernel, update};
 
     fn record(update: BaseImageUpdate) -> UpdateRecord {
-        UpdateRecord { announced_at: Some(update.updated_at), responded_at: Some(update.updated_at), update }
+        UpdateRecord { round: 0, announced_at: Some(update.updated_at), responded_at: Some(update.updated_at), update }
     }
 
     fn critical() -> BaseImageUpdate {

@@ -193,7 +193,7 @@ mod tests {
 
     fn record(update: prism_domain::update::BaseImageUpdate) -> UpdateRecord {
         let responded_at = (update.direction == Direction::Forward).then_some(update.updated_at);
-        UpdateRecord { update, announced_at: responded_at, responded_at }
+        UpdateRecord { update, round: 0, announced_at: responded_at, responded_at }
     }
 
     #[test]

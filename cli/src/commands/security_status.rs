@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use prism_aws::advisories::{self, FeedState};
 use prism_aws::{base_images, policies};
 use prism_domain::architecture::Architecture;
 use prism_domain::claim::Stage;
@@ -15,7 +16,7 @@ use prism_domain::update::BaseImageUpdate;
 use prism_domain::watch::Trouble;
 
 use super::On;
-use super::security_status_view::{Affected, Available, Plan, Recent, SecurityStatus, WithdrawnRow, WrongRow};
+use super::security_status_view::{Affected, Available, FeedRow, Plan, Recent, SecurityStatus, WithdrawnRow, WrongRow};
 use crate::condition::Condition;
 use crate::pending::{self, Gist, Pending, gist};
 use crate::progress::during;
@@ -32,6 +33,7 @@ pub struct Facts {
     pub policy: Policy,
     pub troubles: Vec<Trouble>,
     pub looked_at: Option<Timestamp>,
+    pub feeds: Vec<FeedState>,
 }
 
 /// Reads and answers.
@@ -47,6 +49,7 @@ async fn read(stack: &Stack) -> anyhow::Result<Facts> {
         policy: policies::current(&stack.table).await?,
         troubles: base_images::all_troubles(&stack.table, &stack.region).await?,
         looked_at: base_images::last_run(&stack.table, &stack.region).await?.map(|run| run.looked_at),
+        feeds: advisories::feeds(&stack.advisories).await?,
     })
 }
 
@@ -60,6 +63,7 @@ pub fn security_status(facts: &Facts, now: Timestamp) -> SecurityStatus {
         withdrawn: withdrawn(&users, &facts.policy),
         troubles: troubles(&users, &facts.all.bases, &facts.troubles),
         looked_at: facts.looked_at,
+        feeds: facts.feeds.iter().map(FeedRow::from).collect(),
     }
 }
 

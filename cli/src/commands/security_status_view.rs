@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
 use jiff::{SignedDuration, Timestamp};
+use prism_aws::advisories::FeedState;
 use prism_domain::architecture::Architecture;
 use prism_domain::assessment::FixedCve;
 use prism_domain::duration::after;
@@ -37,6 +38,42 @@ pub struct SecurityStatus {
     pub troubles: Vec<WrongRow>,
     /// When base images were last looked at.
     pub looked_at: Option<Timestamp>,
+    /// How the vendors' feeds stand.
+    pub feeds: Vec<FeedRow>,
+}
+
+/// How a vendor's feed stands.
+#[derive(Debug, Serialize)]
+pub struct FeedRow {
+    pub feed: String,
+    /// When it was last read to its end.
+    pub good_at: Option<Timestamp>,
+    /// Since when it is down, and why.
+    pub failing_since: Option<Timestamp>,
+    pub reason: Option<String>,
+}
+
+impl From<&FeedState> for FeedRow {
+    fn from(state: &FeedState) -> Self {
+        Self {
+            feed: state.feed.clone(),
+            good_at: state.good_at,
+            failing_since: state.failure.as_ref().map(|failure| failure.since),
+            reason: state.failure.as_ref().map(|failure| failure.reason.clone()),
+        }
+    }
+}
+
+impl FeedRow {
+    /// What is wrong with it; nothing if nothing is.
+    fn line(&self, look: &Look) -> Option<String> {
+        let (since, reason) = (self.failing_since?, printable(self.reason.as_deref()?, 200));
+        let known = match self.good_at {
+            Some(at) => format!("what is known of it is of {}", look.ago(at)),
+            None => "nothing is known of it".to_owned(),
+        };
+        Some(format!("{} {reason} (since {}; {known})", self.feed, look.ago(since)))
+    }
 }
 
 /// What templates lack of a base image's updates.
@@ -138,6 +175,7 @@ impl Answer for SecurityStatus {
         ));
         parts.extend(section(WARN, "Withdrawn Images In Use:", self.withdrawn.iter().map(|row| row.tree(look))));
         parts.extend(section(WARN, "Base Images In Trouble:", self.trouble(look)));
+        parts.extend(section(WARN, "Feeds Down:", self.feeds.iter().filter_map(|row| row.line(look)).map(Tree::new)));
         parts.join("\n\n")
     }
 }

@@ -115,6 +115,7 @@ impl Run {
         if reading.cursor.is_some() {
             self.cursor = reading.cursor;
         }
+        self.complete &= !reading.more;
         ahead.extend(reading.next);
     }
 }

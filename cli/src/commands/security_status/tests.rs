@@ -1,3 +1,4 @@
+use prism_aws::advisories::FeedFailure;
 use prism_domain::id::TrackedImageId;
 use prism_domain::level::SecurityLevel;
 use prism_domain::watch::TroubleKind;
@@ -15,7 +16,13 @@ fn facts(updates: &[BaseImageUpdate]) -> Facts {
     for known in all.bases.values_mut() {
         *known = base(updates.to_vec());
     }
-    Facts { all, policy: Policy::default(), troubles: Vec::new(), looked_at: Some(at("2026-11-23T16:50:00Z")) }
+    Facts {
+        all,
+        policy: Policy::default(),
+        troubles: Vec::new(),
+        looked_at: Some(at("2026-11-23T16:50:00Z")),
+        feeds: Vec::new(),
+    }
 }
 
 fn status(facts: &Facts) -> SecurityStatus {
@@ -170,6 +177,32 @@ fn architectures_are_told_only_where_they_differ() {
     let differ = told(&facts);
     assert!(differ.contains("ubuntu-22.04 (x86_64): CVE-2024-1234"), "{differ}");
     assert!(differ.contains("ubuntu-22.04 (arm64): what it fixes is not known"), "{differ}");
+}
+
+#[test]
+fn a_feed_that_is_down_is_told_with_the_age_of_what_is_known_of_it() {
+    let state = |feed: &str, good_at: Option<&str>, failure: Option<(&str, &str)>| FeedState {
+        feed: feed.into(),
+        ecosystems: std::collections::BTreeSet::new(),
+        is_hint: false,
+        asked_at: at("2026-11-23T16:50:00Z"),
+        good_at: good_at.map(at),
+        cursor: None,
+        etag: None,
+        skipped: 0,
+        failure: failure.map(|(since, reason)| FeedFailure { since: at(since), reason: reason.into() }),
+    };
+    let feeds = vec![
+        state("epss", Some("2026-11-23T16:50:00Z"), None),
+        state("kev", Some("2026-11-22T17:00:00Z"), Some(("2026-11-23T14:00:00Z", "answered 503 to /known.json"))),
+        state("suse-csaf", None, Some(("2026-11-23T14:00:00Z", "could not be reached: timeout"))),
+    ];
+    let text = plain(&security_status(&Facts { feeds, ..facts(&[critical()]) }, look().now).text(&look()));
+    let told = text.split("Feeds Down:").nth(1).unwrap();
+    insta::assert_snapshot!(told, @r"
+    ├── kev answered 503 to /known.json (since 3 hours ago; what is known of it is of yesterday)
+    └── suse-csaf could not be reached: timeout (since 3 hours ago; nothing is known of it)
+    ");
 }
 
 #[test]

@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::architecture::Architecture;
+use crate::catalogue::BaseImage;
 use crate::id::TrackedImageId;
 use crate::update::PastImage;
 

@@ -1,0 +1,176 @@
+"""What vendors publish: read, kept, and what it makes of an update."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+KEV = "/sites/default/files/feeds/known_exploited_vulnerabilities.json"
+NOTICES = "/security/notices.json?limit=20&offset=0&order=newest"
+DSA = "/security-tracker-team/security-tracker/-/raw/master/data/DSA/list"
+
+
+@pytest.fixture
+def published(world):
+    """The feeds, as nobody has published anything yet."""
+    world.aws.control("feeds/clear", {})
+    for item in world.advisories.all():
+        world.advisories.delete(item["pk"], item["sk"])
+    yield world.aws.publish_feed
+    world.aws.control("feeds/clear", {})
+    for item in world.advisories.all():
+        world.advisories.delete(item["pk"], item["sk"])
+
+
+def collect(world, *feeds) -> dict:
+    found = world.invoke("collect-advisories", {"feeds": list(feeds)})
+    assert all(not feed["failure"] for feed in found["feeds"].values()), found
+    world.aws.settle()
+    return found
+
+
+def kev(*entries) -> str:
+    rows = [{"cveID": cve, "dateAdded": added, "vendorProject": "x", "product": "y"} for cve, added in entries]
+    return json.dumps({"title": "t", "catalogVersion": "1", "count": len(rows), "vulnerabilities": rows})
+
+
+def dsa(day: str, number: int, cve: str, package="openssl", version="3.0.11-1~deb12u9") -> str:
+    return f"[{day}] DSA-{number}-1 {package} - security update\n\t{{{cve}}}\n\t[bookworm] - {package} {version}\n"
+
+
+def updated(template) -> dict:
+    return template.updates()[-1]
+
+
+def day(world, days: int, form="%d %b %Y") -> str:
+    return (world.now() + timedelta(days=days)).strftime(form)
+
+
+def test_an_update_is_judged_by_what_its_vendor_published_between_the_two_images(world, published):
+    template = world.template(world.base("debian-12"))
+    template.built()
+    # The new image is of today, the old one of yesterday.
+    published("debian-dsa", DSA, dsa(day(world, 0), 9001, "CVE-2026-1001"))
+    published("kev", KEV, kev(("CVE-2020-0001", "2020-01-01")))
+    collect(world, "debian-dsa", "kev")
+    world.publish(template.base)
+    world.watch()
+    update = updated(template)
+    assert update["cves"] == ["CVE-2026-1001"], update
+    assert update["confidence"] == "likely" and update["assessed_at"]
+    assert update["fixes"][0]["advisory"] == "DSA-9001-1"
+
+
+def test_a_vulnerability_that_is_exploited_makes_the_update_critical_and_its_build_starts_at_once(world, published):
+    template = world.template(world.base("debian-12"))
+    template.built()
+    published("debian-dsa", DSA, dsa(day(world, 0), 9002, "CVE-2026-1002"))
+    published("kev", KEV, kev(("CVE-2026-1002", day(world, 0, "%Y-%m-%d"))))
+    collect(world, "debian-dsa", "kev")
+    template.will("succeed")
+    world.publish(template.base)
+    world.watch()
+    world.until(lambda: template.endings() == ["complete", "complete"])
+    assert updated(template)["security_level"] == "critical"
+    assert template.builds()[-1]["reservation"]["source"] == "emergency"
+    (notice,) = template.notices("update-available")
+    assert "CVE-2026-1002" in notice.body and "known to be exploited" in notice.body
+
+
+def test_a_build_that_is_queued_moves_up_when_its_update_turns_out_to_be_worse(world, published):
+    template = world.template(world.base("debian-12"))
+    template.built()
+    published("debian-dsa", DSA, dsa(day(world, 0), 9003, "CVE-2026-1003"))
+    published("kev", KEV, kev(("CVE-2020-0001", "2020-01-01")))
+    collect(world, "debian-dsa", "kev")
+    world.publish(template.base)
+    world.watch()
+    template.waits()
+    assert updated(template)["security_level"] != "critical"
+    template.will("succeed")
+    published("kev", KEV, kev(("CVE-2020-0001", "2020-01-01"), ("CVE-2026-1003", day(world, 0, "%Y-%m-%d"))))
+    assert collect(world, "kev")["attacks"]
+    world.until(lambda: template.endings() == ["complete", "superseded", "complete"])
+    update = updated(template)
+    assert update["security_level"] == "critical" and update["round"] == 1
+    (notice,) = template.notices("update-reassessed")
+    assert "CRITICAL" in notice.subject
+
+
+def test_what_is_collected_twice_is_kept_once_and_a_document_that_is_not_new_is_not_read(world, published):
+    published("debian-dsa", DSA, dsa(day(world, 0), 9004, "CVE-2026-1004"))
+    first = collect(world, "debian-dsa")["feeds"]["debian-dsa"]
+    assert first["new"] == 1 and first["documents"] == 1
+    again = collect(world, "debian-dsa")["feeds"]["debian-dsa"]
+    assert again["new"] == 0 and again["documents"] == 0
+    published("debian-dsa", DSA, dsa(day(world, 0), 9004, "CVE-2026-1004") + dsa(day(world, -1), 9003, "CVE-2026-1003"))
+    third = collect(world, "debian-dsa")["feeds"]["debian-dsa"]
+    assert third["read"] == 2 and third["new"] == 1
+    assert len(world.advisories.query("ADVISORY#debian-12")) == 2
+
+
+@pytest.mark.parametrize("broken", ["<html>busy</html>", "", '{"vulnerabilities": [{"cveID": "CVE-', None])
+def test_a_feed_that_is_down_or_sends_nonsense_loses_nothing_and_stops_no_other(world, published, broken):
+    published("kev", KEV, kev(("CVE-2026-1005", "2026-10-01")))
+    collect(world, "kev")
+    before = world.advisories.query("THREAT")
+    good_at = world.advisories.get("FEED", "kev")["good_at"]
+    if broken is None:
+        published("kev", KEV, "down", status=503)
+    else:
+        published("kev", KEV, broken)
+    published("debian-dsa", DSA, dsa(day(world, 0), 9005, "CVE-2026-1005"))
+    world.advance("1h")
+    found = world.invoke("collect-advisories", {"feeds": ["kev", "debian-dsa"]})["feeds"]
+    assert found["kev"]["failure"] and found["debian-dsa"]["new"] == 1, found
+    assert world.advisories.query("THREAT") == before
+    state = world.advisories.get("FEED", "kev")
+    assert state["good_at"] == good_at and state["failure"]["reason"]
+
+
+def test_half_a_catalogue_is_not_believed(world, published):
+    published("kev", KEV, kev(*[(f"CVE-2026-{number}", "2026-10-01") for number in range(2000, 2010)]))
+    collect(world, "kev")
+    before = world.advisories.query("THREAT")
+    published("kev", KEV, kev(("CVE-2026-2000", "2026-10-01")))
+    found = world.invoke("collect-advisories", {"feeds": ["kev"]})["feeds"]["kev"]
+    assert "where it told of 10 before" in found["failure"]
+    assert world.advisories.query("THREAT") == before
+
+
+def test_only_feeds_that_a_template_needs_are_asked(world, published):
+    world.template(world.base("debian-12"))
+    asked = world.invoke("collect-advisories", {})["feeds"]
+    assert {"kev", "epss", "debian-dsa"} <= asked.keys() and "suse-csaf" not in asked
+
+
+def test_what_inspector_found_in_both_images_is_the_best_evidence(world, published):
+    template = world.template(world.base("debian-12"))
+    old = template.built()["frozen"]["base_image_id"]
+    new = world.publish(template.base)
+    found = {"cve": "CVE-2026-1006", "package": "curl", "severity": "medium", "fix_available": True}
+    world.aws.scan_image(old, [found, {**found, "cve": "CVE-2026-1007", "fix_available": False}])
+    world.aws.scan_image(new, [{**found, "cve": "CVE-2026-1007", "fix_available": False}])
+    world.watch()
+    update = updated(template)
+    assert (update["cves"], update["security_level"], update["confidence"]) == (["CVE-2026-1006"], "medium", "certain")
+    assert update["image_id"] == new
+
+
+def test_an_active_image_that_lacks_a_fix_is_rebuilt_on_the_same_base_image(world, published):
+    template = world.template(world.base("debian-12"))
+    template.will("succeed", packages=[["openssl", "3.0.11-1~deb12u8"]])
+    assert world.ended(world.start(template))["status"] == "SUCCEEDED"
+    base_image = template.build(1)["frozen"]["base_image_id"]
+    world.until(lambda: world.table.query(template.partition, "PACKAGES#"))
+    published("debian-dsa", DSA, dsa(day(world, -1), 9008, "CVE-2026-1008"))
+    published("kev", KEV, kev(("CVE-2026-1008", day(world, -1, "%Y-%m-%d"))))
+    template.will("succeed", packages=[["openssl", "3.0.11-1~deb12u9"]])
+    collect(world, "debian-dsa", "kev")
+    world.until(lambda: template.endings() == ["complete", "complete"])
+    build = template.build(2)
+    assert build["request"]["trigger"] == "security" and build["request"]["security_patches"]
+    assert build["frozen"]["base_image_id"] == base_image
+    world.invoke("assess-updates")
+    world.aws.settle()
+    assert len(template.builds()) == 2
