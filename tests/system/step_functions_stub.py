@@ -18,7 +18,6 @@ class StepFunctions:
         self.per_second, self.unlucky = per_second, unlucky
         self.started, self.calls, self.repeated, self.refused, self.too_many = {}, 0, 0, 0, 0
         self.busiest = 0  # calls in a second
-        self.order = []
         self._recent, self._lock = deque(), threading.Lock()
 
     def __enter__(self):
@@ -48,18 +47,14 @@ class StepFunctions:
                 self.refused += 1
                 return 400, {"__type": "ThrottlingException", "message": "Rate exceeded"}
             name, given = asked["name"], json.loads(asked["input"])
+            self.repeated += name in self.started
             if self.started.setdefault(name, given) != given:
                 return 400, {"__type": "ExecutionAlreadyExists", "message": f"Execution Already Exists: '{name}'"}
-            self.repeated += name in self._names
-            if name not in self._names:
-                self._names.add(name)
-                self.order.append(name)
             return 200, {"executionArn": asked["stateMachineArn"].replace(":stateMachine:", ":execution:") + f":{name}",
                          "startDate": time.time()}  # fmt: skip
 
     def _handler(self):
         stub = self
-        stub._names = set()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"

@@ -3,8 +3,8 @@ has to wait for that."""
 
 import shutil
 import time
-from contextlib import contextmanager
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from boto3.dynamodb.types import TypeSerializer
 
@@ -20,27 +20,26 @@ def test_each_of_ten_thousand_builds_is_started_once_though_a_page_dies_and_othe
     with deployed("many") as aws, StepFunctions(per_second=PER_SECOND, unlucky=997) as stub:
         world = Deployed(aws).world()
         big, small = world.base(), world.base()
-        t0=time.monotonic()
         with _passed_over_quickly(world):
             _dependants(world, big, MANY)
             _dependants(world, small, 3, prefix="small")
-            t1=time.monotonic()
             world.aws.settle(60)
-            t2=time.monotonic()
-            print("put", t1-t0, "settle", t2-t1)
         _use(world, stub)
 
         world.publish(big)
         began = time.monotonic()
         world.watch()
-        world.until(lambda: len(stub.started) >= MANY // 5, timeout=60)
+        world.until(lambda: stub.started, timeout=120)
+        planned = time.monotonic() - began
+        world.until(lambda: len(stub.started) >= MANY // 5, timeout=120)
         world.aws.fault("respond-to-update.started")
-        world.until(lambda: len(stub.started) >= MANY // 3, timeout=60)
+        world.until(lambda: len(stub.started) >= MANY // 3, timeout=120)
         world.publish(small)
         world.watch()
         world.until(lambda: _update(world, small)["responded_at"], timeout=30)
         in_between = len(stub.started)
-        world.until(lambda: _update(world, big)["responded_at"], timeout=300)
+        # Half a minute on a machine that has nothing else to do.
+        world.aws.wait_until(lambda: _update(world, big)["responded_at"], timeout=300, every=0.5)
         seconds = time.monotonic() - began
 
         names = [given["template"] for given in stub.started.values()]
@@ -57,7 +56,7 @@ def test_each_of_ten_thousand_builds_is_started_once_though_a_page_dies_and_othe
         assert len(notices) == 2
         assert len(notices[0].body) < 250_000 and all(f" many-{n:05}" in notices[0].body for n in range(0, MANY, 99))
         assert world.inbox.set_aside() == []
-        print(f"\n{MANY} templates: {seconds:.1f} s, {pages} pages, {stub.calls} calls of StartExecution, "
+        print(f"\n{MANY} templates: {seconds:.1f} s, of which planning {planned:.1f} s, {pages} pages, {stub.calls} calls of StartExecution, "
               f"{stub.repeated} repeated, {stub.refused} throttled, {stub.busiest} in the busiest second, "
               f"a notice of {len(notices[0].body)} characters")  # fmt: skip
     shutil.rmtree(aws.state_dir)
