@@ -28,7 +28,7 @@ async fn read(stack: &Stack, args: &Args) -> anyhow::Result<Explained> {
     let image = record.update.id.image.clone();
     let others = records.iter().skip(1).map(|other| other.update.id.clone()).collect();
     let since = since(stack, &record.update).await?;
-    let templates = if image.region == stack.region { Some(templates(stack, &record, &since).await?) } else { None };
+    let templates = if image.region == stack.region { Some(templates(stack, record, &since).await?) } else { None };
     let taken_back_by = taken_back_by(&record.update, &since);
     Ok(explained(record.clone(), meant.title, others, taken_back_by, templates, usize::from(args.limit)))
 }

@@ -134,12 +134,12 @@ impl CollectAdvisories {
             return Err(Error::InvalidRequest(format!("feeds names {unknown}; there are {}", known.join(", "))));
         }
         let needed = if named.is_empty() { self.needed().await? } else { BTreeSet::new() };
-        let is_wanted = |feed: &Box<dyn Feed>| {
+        let is_wanted = |feed: &dyn Feed| {
             let tells_of = feed.ecosystems();
             named.contains(feed.name())
                 || (named.is_empty() && (tells_of.is_empty() || tells_of.iter().any(|name| needed.contains(*name))))
         };
-        Ok(prism_advisories::all().into_iter().filter(is_wanted).collect())
+        Ok(prism_advisories::all().into_iter().filter(|feed| is_wanted(feed.as_ref())).collect())
     }
 
     /// The ecosystems of what templates stand on.

@@ -16,7 +16,7 @@ use ureq::http::header::{ETAG, IF_NONE_MATCH};
 const A_RUN: Duration = Duration::from_secs(150);
 
 /// How long one document may take.
-const A_DOCUMENT: Duration = Duration::from_secs(60);
+const A_DOCUMENT: Duration = Duration::from_mins(1);
 
 /// What a run came to. What was read before something went wrong is good.
 #[derive(Debug, Default)]
@@ -83,15 +83,15 @@ pub fn run(feed: &dyn Feed, agent: &Agent, base_url: &str, before: &Before, sinc
                 if run.documents == 0 {
                     run.etag = tag;
                 }
-                run.take(reading, &mut ahead);
+                run.take(*reading, &mut ahead);
             }
-            Err(reason) => match request.skip(&reason) {
-                Some(reading) => run.take(reading, &mut ahead),
-                None => {
+            Err(reason) => {
+                let Some(reading) = request.skip(&reason) else {
                     run.failure = Some(reason);
                     break;
-                }
-            },
+                };
+                run.take(reading, &mut ahead);
+            }
         }
     }
     run.complete &= run.failure.is_none();
@@ -122,7 +122,7 @@ impl Run {
 
 enum Fetched {
     NotModified,
-    Read(Reading, Option<String>),
+    Read(Box<Reading>, Option<String>),
 }
 
 /// Fetches and reads a document as it comes. Errors are sentences that read on from `the feed`.
@@ -145,7 +145,7 @@ fn fetch(
             let tag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
             let mut document = BufReader::with_capacity(64 * 1024, answer.into_body().into_reader());
             let read = feed.read(request, &mut document);
-            read.map(|reading| Fetched::Read(reading, tag)).map_err(|error| error.to_string())
+            read.map(|reading| Fetched::Read(Box::new(reading), tag)).map_err(|error| error.to_string())
         }
         status => Err(format!("answered {status} to {}", printable(&request.path, 200))),
     }

@@ -45,7 +45,7 @@ impl RegionLook<'_> {
             }
             Ok(())
         };
-        if let Err(error) = within(self.budget.looks, "judging moves", judging).await {
+        if let Err(error) = Box::pin(within(self.budget.looks, "judging moves", judging)).await {
             tracing::warn!(error.name = error.name(), "moves are not judged yet: {error}");
         }
     }

@@ -122,7 +122,7 @@ impl<'a> RegionLook<'a> {
     /// Looks at everything, writes what is news, and leaves a summary.
     pub async fn run(&self) -> RegionRun {
         let (begun, looked_at) = (Instant::now(), clock::now());
-        let outcomes = self.look(looked_at).await;
+        let outcomes = Box::pin(self.look(looked_at)).await;
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.count(|calls| calls.writes += 1);
         let run = look::summary(&self.eyes.region, looked_at, &outcomes, self.calls.get(), took_ms);

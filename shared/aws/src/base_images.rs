@@ -277,15 +277,12 @@ pub fn reassessed(read: &UpdateRecord, update: &BaseImageUpdate) -> Result<Write
     set.sort_unstable();
     let mut values: Vec<(String, AttributeValue)> =
         judged.into_iter().map(|(name, value)| (format!(":{name}"), value)).collect();
-    let unjudged = match read.update.assessed_at {
-        Some(at) => {
-            values.push((":read".to_owned(), text(&at.to_string())));
-            "assessed_at = :read"
-        }
-        None => {
-            values.push((":null".to_owned(), text("NULL")));
-            "(attribute_not_exists(assessed_at) OR attribute_type(assessed_at, :null))"
-        }
+    let unjudged = if let Some(at) = read.update.assessed_at {
+        values.push((":read".to_owned(), text(&at.to_string())));
+        "assessed_at = :read"
+    } else {
+        values.push((":null".to_owned(), text("NULL")));
+        "(attribute_not_exists(assessed_at) OR attribute_type(assessed_at, :null))"
     };
     let values: Vec<(&str, AttributeValue)> =
         values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
