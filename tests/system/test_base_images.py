@@ -104,7 +104,7 @@ def test_an_image_that_does_not_exist_is_looked_for_again_and_told_of_once_after
 def test_a_parameter_may_hold_the_json_of_ecs(world):
     entry = ecs("ecs-json", "/aws/service/test/ecs-json/recommended")
     world.policy(base_images=[entry])
-    base = Base("ecs-json", "x86_64", entry["owner"], entry["parameter"])
+    base = Base("ecs-json", "x86_64", "x86_64", entry["owner"], entry["parameter"])
     images = []
     for day in ("20261001", "20261008"):
         name = f"al2023-ami-ecs-hvm-2023.0.{day}-kernel-6.1-x86_64"
@@ -192,7 +192,7 @@ def rocky(number: int) -> dict:
 def test_releases_that_were_missed_are_one_update_that_names_them(world):
     entry = rocky(1)
     world.policy(base_images=[entry])
-    base = Base(entry["name"], "x86_64", entry["owner"], None)
+    base = Base(entry["name"], "x86_64", "x86_64", entry["owner"], None)
 
     def release(version, day, owner=entry["owner"]):
         return world.aws.register_image(owner, f"Rocky-T1-EC2-Base-9.{version}.x86_64", creation_date=f"{day}T12:00:00Z")
@@ -250,7 +250,8 @@ def test_a_region_that_is_down_does_not_stop_the_others(world):
     world.publish(base, region="us-west-2")
     world.policy(watch_regions=["us-west-2"])
     world.watch()
-    world.aws.outage("ssm", "GetParameters", count=100, region="us-east-1")
+    world.aws.outage("ssm", "GetParameters", count=200, region="us-east-1")
+    world.aws.outage("ec2", "DescribeImages", count=200, region="us-east-1")
     world.publish(base, region="us-west-2")
     runs = {run["region"]: run for run in world.invoke("watch-base-images")["regions"]}
     assert runs["us-east-1"]["troubles"] == {"unreachable": runs["us-east-1"]["watched"]}
@@ -262,7 +263,7 @@ def test_a_region_that_is_down_does_not_stop_the_others(world):
 def test_missing_withdrawn_throttled_and_unreachable_are_four_troubles(world):
     entry = ecs("four", "/aws/service/test/four/recommended")
     world.policy(base_images=[entry])
-    base = Base("four", "x86_64", entry["owner"], entry["parameter"])
+    base = Base("four", "x86_64", "x86_64", entry["owner"], entry["parameter"])
     kinds = []
 
     def look():
@@ -289,7 +290,8 @@ def test_missing_withdrawn_throttled_and_unreachable_are_four_troubles(world):
 
 def test_a_run_in_which_nothing_could_be_asked_is_a_failed_run(world):
     world.base()
-    world.aws.outage("ssm", "GetParameters", count=100)
+    world.aws.outage("ssm", "GetParameters", count=200)
+    world.aws.outage("ec2", "DescribeImages", count=200)
     with pytest.raises(RuntimeError, match="TransientFault"):
         world.watch()
     world.aws.control("throttle/forget", {})

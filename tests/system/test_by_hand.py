@@ -66,10 +66,15 @@ REFUSED = [
 ]
 
 
+def everything(world) -> list:
+    """All that is in the table, but the moves of base images, which are judged anew by the clock."""
+    return [item for item in world.table.all() if not item["sk"].startswith("UPDATE#")]
+
+
 def test_what_cannot_be_read_fails_in_the_first_state_with_a_sentence_and_writes_nothing(world):
     template = world.template()
     world.aws.settle()
-    before = world.table.all()
+    before = everything(world)
     for given, told in REFUSED:
         if given and "template" not in given:
             given = {"template": template.name, **given}
@@ -80,4 +85,4 @@ def test_what_cannot_be_read_fails_in_the_first_state_with_a_sentence_and_writes
         assert "\n" not in ended["cause"]
         assert world.states(execution) == ["PlanBuild", "RequestRefused"]
     world.aws.settle()
-    assert world.table.all() == before
+    assert everything(world) == before

@@ -12,9 +12,10 @@ def test_a_look_that_is_throttled_is_made_at_the_next_run_and_is_never_a_missing
     missing = world.watch()["troubles"].get("missing", 0)
     for base in watched:
         world.publish(base)
-    # One of the two batches of parameters; the one call that describes both images.
-    world.aws.throttle(service, operation, ATTEMPTS)
+    # Every batch of parameters; every call that lists or describes images.
+    world.aws.throttle(service, operation, 100 * ATTEMPTS)
     run = world.watch()
+    world.aws.control("throttle/forget", {})
     assert run["troubles"]["throttled"] and run["troubles"].get("missing", 0) <= missing, run
     troubles = [one for one in world.table.query("TROUBLE#us-east-1") if one["kind"] == "throttled"]
     assert len(troubles) == run["troubles"]["throttled"]

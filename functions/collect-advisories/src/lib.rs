@@ -15,7 +15,7 @@ use prism_aws::error::{Error, Result};
 use prism_aws::functions::Functions;
 use prism_aws::runtime::Function;
 use prism_aws::table::Table;
-use prism_aws::{clock, fault, policies, settings, templates};
+use prism_aws::{clock, policies, settings, templates};
 use prism_domain::advisory::{Advisory, AdvisoryId, Ecosystem, Threats, news};
 use prism_domain::duration::before;
 use prism_domain::problem::printable;
@@ -204,7 +204,6 @@ impl CollectAdvisories {
                 Err(reason) => failure = Some(reason),
             }
         }
-        fault::point("collect-advisories.kept");
         kept.failure.clone_from(&failure);
         let failure = failure.map(|reason| {
             tracing::warn!(feed = feed.name(), "the feed {} {reason}", feed.name());
