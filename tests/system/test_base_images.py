@@ -275,10 +275,13 @@ def test_missing_withdrawn_throttled_and_unreachable_are_four_troubles(world):
     look()
     image = world.aws.register_image(base.owner, "al2023-ami-ecs-hvm-2023.0.20261001-kernel-6.1-x86_64")
     world.aws.publish_parameter(base.parameter, image)
-    world.aws.throttle("ec2", "DescribeImages", count=3)
+    # Of the calls that list images, and of the one that describes this one.
+    world.aws.throttle("ec2", "DescribeImages", count=100)
     look()
-    world.aws.outage("ec2", "DescribeImages", count=3)
+    world.aws.control("throttle/forget", {})
+    world.aws.outage("ec2", "DescribeImages", count=100)
     look()
+    world.aws.control("throttle/forget", {})
     assert look()["first"] == 1
     world.aws.control("public-parameters/withdraw", {"region": "us-east-1", "name": base.parameter})
     look()
