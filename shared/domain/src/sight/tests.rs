@@ -60,7 +60,7 @@ fn a_value_names_an_image_by_its_id_or_in_the_json_of_ecs() {
 fn a_value_that_names_no_image_is_told_in_a_sentence_that_a_terminal_can_show() {
     let (kind, sentence) = named("soon\u{1b}[2J").unwrap_err();
     assert_eq!(kind, TroubleKind::Foreign);
-    insta::assert_snapshot!(sentence, @r"its parameter names no AMI but soon\u{1b}[2J");
+    insta::assert_snapshot!(sentence, @r"names no AMI but soon\u{1b}[2J");
 }
 
 #[test]
@@ -78,9 +78,9 @@ fn an_image_is_believed_only_if_it_is_there_its_vendors_and_called_so() {
         .map(|(kind, sentence)| format!("{kind}: {sentence}"))
         .collect();
     insta::assert_snapshot!(told.join("\n"), @r"
-    absent: its parameter names ami-00000006, which does not exist
-    foreign: its parameter names ami-00000006, which belongs to 123456789012 and not to 792107900819
-    foreign: its parameter names ami-00000006, which is something else: Rocky-9-EC2-LVM-9.006.x86_64
+    absent: names ami-00000006, which does not exist
+    foreign: names ami-00000006, which belongs to 123456789012 and not to 792107900819
+    foreign: names ami-00000006, which is something else: Rocky-9-EC2-LVM-9.006.x86_64
     ");
 }
 
