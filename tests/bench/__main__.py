@@ -44,7 +44,7 @@ class Stub:
 
     def ask(self, path: str, body: str = ""):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/_bench/{path}", data=body.encode(), method="POST")
-        with urllib.request.urlopen(request, timeout=300) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
     def calls(self) -> dict:
@@ -58,6 +58,7 @@ class Function:
     name = "watch-base-images"
 
     def __init__(self, stub: Stub):
+        stub.ask("ended")
         self.stub, self.process = stub, subprocess.Popen([BINARY], env=stub.environment)
 
     def look(self) -> int:
