@@ -153,7 +153,7 @@ async def serve(stub: Stub, reader: asyncio.StreamReader, writer: asyncio.Stream
                 status, answer, more = await stub.control(method, path, body)
             writer.write(f"HTTP/1.1 {status} OK\r\nContent-Length: {len(answer)}\r\n{more}\r\n".encode() + answer)
             await writer.drain()
-    except (asyncio.IncompleteReadError, ConnectionError):
+    except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
         pass
     finally:
         writer.close()

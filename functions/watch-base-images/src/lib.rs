@@ -75,7 +75,7 @@ impl Function for WatchBaseImages {
         let eyes: Vec<Arc<Eyes>> = regions(&self.home, &policy.watch_regions).map(|region| self.eyes(region)).collect();
         let looks = eyes.iter().map(|eyes| {
             let look = RegionLook::new(eyes, &self.table, &watched, &policy, budget);
-            async move { look.run().await }
+            async move { Box::pin(look.run()).await }
         });
         let looked = join_all(looks).await;
         // Only a run in which every single look failed is a failed run.

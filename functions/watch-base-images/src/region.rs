@@ -121,7 +121,7 @@ impl<'a> RegionLook<'a> {
     /// Looks at everything, writes what is news, and leaves a summary.
     pub async fn run(&self) -> RegionRun {
         let (begun, looked_at) = (Instant::now(), clock::now());
-        let outcomes = self.look(looked_at).await;
+        let outcomes = Box::pin(self.look(looked_at)).await;
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.count(|calls| calls.writes += 1);
         let run = look::summary(&self.eyes.region, looked_at, &outcomes, self.calls.get(), took_ms);
@@ -165,7 +165,7 @@ impl<'a> RegionLook<'a> {
     }
 
     /// The image that each is if it is what its source names, by the names that the table has.
-    fn expected(&self, answers: &Answers, listings: &Listings) -> HashMap<String, AmiId> {
+    fn expected(&self, answers: &Answers, listings: &Listings) -> BTreeMap<String, AmiId> {
         let named = |one: &Watched<'_>| match sight(one, None, answers, listings) {
             Sight::Named(id) => Some((name(one.key()), id)),
             Sight::Seen(image, _) => Some((name(one.key()), image.image_id)),
@@ -190,7 +190,7 @@ impl<'a> RegionLook<'a> {
         outcomes
     }
 
-    async fn tracked(&self, expected: HashMap<String, AmiId>) -> Result<Tracked, Unseen> {
+    async fn tracked(&self, expected: BTreeMap<String, AmiId>) -> Result<Tracked, Unseen> {
         self.count(|calls| calls.reads += 1);
         let tracked = base_images::tracked_unless(self.table, &self.eyes.region, &expected);
         within(self.budget.looks, "reading what is known", tracked).await.map_err(|error| unseen(&error))

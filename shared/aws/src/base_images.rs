@@ -1,6 +1,6 @@
 //! Base images: what they are now, their moves, and who stands on them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -244,7 +244,7 @@ pub async fn all_tracked(table: &Table, region: &Region) -> Result<Vec<TrackedIm
 #[derive(Debug, Default)]
 pub struct Tracked {
     /// Those that are, by their names and architectures, as [`keys::tracked_image`] sorts them.
-    pub same: HashSet<String>,
+    pub same: BTreeSet<String>,
     /// The others.
     pub others: Vec<TrackedImage>,
 }
@@ -255,8 +255,8 @@ pub struct Tracked {
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn tracked_unless(table: &Table, region: &Region, expected: &HashMap<String, AmiId>) -> Result<Tracked> {
-    let mut same = HashSet::new();
+pub async fn tracked_unless(table: &Table, region: &Region, expected: &BTreeMap<String, AmiId>) -> Result<Tracked> {
+    let mut same = BTreeSet::new();
     let partition = keys::tracked_images(region);
     let others = table.query_unless(&partition, |item| {
         let name = item.get("sk").and_then(|sk| sk.as_s().ok());
