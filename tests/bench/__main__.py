@@ -37,14 +37,14 @@ class Stub:
         self.environment = {
             "PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}", "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "AKIDBENCH", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_EC2_METADATA_DISABLED": "true",
-            "TABLE_NAME": "state", "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.port}", "RUST_LOG": "warn",
-            "AWS_LAMBDA_FUNCTION_NAME": "watch", "AWS_LAMBDA_FUNCTION_VERSION": "1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+            "TABLE_NAME": "state", "ADVISORIES_TABLE_NAME": "advisories", "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.port}",
+            "RUST_LOG": "warn", "AWS_LAMBDA_FUNCTION_NAME": "watch", "AWS_LAMBDA_FUNCTION_VERSION": "1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
             "HOME": "/nonexistent",
         }  # fmt: skip
 
     def ask(self, path: str, body: str = ""):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/_bench/{path}", data=body.encode(), method="POST")
-        with urllib.request.urlopen(request, timeout=300) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
     def calls(self) -> dict:
@@ -58,6 +58,7 @@ class Function:
     name = "watch-base-images"
 
     def __init__(self, stub: Stub):
+        stub.ask("ended")
         self.stub, self.process = stub, subprocess.Popen([BINARY], env=stub.environment)
 
     def look(self) -> int:

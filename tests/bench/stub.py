@@ -22,7 +22,7 @@ class Stub:
         self.table = {("POLICY", "CURRENT"): policy_item()}
         self.texts = {}  # the same items, as they are sent
         self.buckets = {}
-        self.events, self.answers = asyncio.Queue(), asyncio.Queue()
+        self.events, self.answers, self.waiting = asyncio.Queue(), asyncio.Queue(), None
 
     # -- what AWS answers ----------------------------------------------------------------------------------------
 
@@ -103,7 +103,8 @@ class Stub:
 
     async def control(self, method: str, path: str, body: bytes) -> tuple:
         if path.endswith("/invocation/next"):
-            event = await self.events.get()
+            self.waiting = asyncio.ensure_future(self.events.get())
+            event = await self.waiting
             headers = JSON + ("Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n"
                               "Lambda-Runtime-Deadline-Ms: 1999999999999\r\n"
                               "Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:123456789012:function:watch\r\n")  # fmt: skip
@@ -111,6 +112,10 @@ class Stub:
         if path.endswith(("/response", "/error")):
             self.answers.put_nowait(body)
             return 202, b"{}", JSON
+        if path == "/_bench/ended":
+            if self.waiting:
+                self.waiting.cancel()  # it was the function's that is no more
+            return 200, b"{}", JSON
         if path == "/_bench/invoke":
             self.events.put_nowait(body or b"{}")
             return 200, await self.answers.get(), JSON
@@ -148,7 +153,7 @@ async def serve(stub: Stub, reader: asyncio.StreamReader, writer: asyncio.Stream
                 status, answer, more = await stub.control(method, path, body)
             writer.write(f"HTTP/1.1 {status} OK\r\nContent-Length: {len(answer)}\r\n{more}\r\n".encode() + answer)
             await writer.drain()
-    except (asyncio.IncompleteReadError, ConnectionError):
+    except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
         pass
     finally:
         writer.close()

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aws_config::SdkConfig;
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
-use prism_aws::base_images::{self, Calls, WatchRun};
+use prism_aws::base_images::{self, Calls, Tracked, WatchRun};
 use prism_aws::clock;
 use prism_aws::pace::{Pacer, within};
 use prism_aws::parameters::Parameters;
@@ -143,23 +143,57 @@ impl<'a> RegionLook<'a> {
     }
 
     async fn look(&self, now: Timestamp) -> Vec<Outcome> {
-        let (tracked, troubles, answers, listings) =
-            tokio::join!(self.tracked(), self.troubles(), self.ask(), self.list(now));
+        let (answers, listings) = tokio::join!(self.ask(), self.list(now));
+        let (tracked, troubles) = tokio::join!(self.tracked(self.expected(&answers, &listings)), self.troubles());
         let (tracked, troubles) = match (tracked, troubles) {
             (Ok(tracked), Ok(troubles)) => (tracked, troubles),
             // What is seen can't be compared with anything, so nothing may be written.
             (Err(unseen), _) | (_, Err(unseen)) => return vec![Outcome::Unseen(unseen); self.watched.len()],
         };
-        let known: HashMap<Key<'_>, &TrackedImage> = tracked.iter().map(|one| (key(&one.id), one)).collect();
-        let known: Vec<Option<&TrackedImage>> = self.watched.iter().map(|one| known.get(&one.key()).copied()).collect();
-        let outcomes = self.compare(&known, &answers, &listings, now).await;
+        let is_other = |(_, one): &(usize, &Watched<'_>)| !tracked.same.contains(&name(one.key()));
+        let (places, others): (Vec<usize>, Vec<Watched<'_>>) =
+            self.watched.iter().enumerate().filter(is_other).map(|(place, one)| (place, one.clone())).unzip();
+        let known: HashMap<Key<'_>, &TrackedImage> = tracked.others.iter().map(|one| (key(&one.id), one)).collect();
+        let known: Vec<Option<&TrackedImage>> = others.iter().map(|one| known.get(&one.key()).copied()).collect();
+        let mut outcomes = vec![Outcome::Same; self.watched.len()];
+        for (place, outcome) in
+            places.into_iter().zip(self.compare_others(&others, &known, &answers, &listings, now).await)
+        {
+            outcomes[place] = outcome;
+        }
         self.keep(&troubles, &outcomes, now).await;
         outcomes
     }
 
-    async fn tracked(&self) -> Result<Vec<TrackedImage>, Unseen> {
+    /// The image that each is if it is what its source names, by the names that the table has.
+    fn expected(&self, answers: &Answers, listings: &Listings) -> BTreeMap<String, AmiId> {
+        let named = |one: &Watched<'_>| match sight(one, &self.eyes.region, None, answers, listings) {
+            Sight::Named(id) => Some((name(one.key()), id)),
+            Sight::Seen(image, _) => Some((name(one.key()), image.image_id)),
+            Sight::Unseen(_) => None,
+        };
+        self.watched.iter().filter_map(named).collect()
+    }
+
+    /// What the looks at these come to: those that are not what they were, or of which more has to be known.
+    async fn compare_others(
+        &self,
+        others: &[Watched<'_>],
+        known: &[Option<&TrackedImage>],
+        answers: &Answers,
+        listings: &Listings,
+        now: Timestamp,
+    ) -> Vec<Outcome> {
+        let whole: &RegionLook<'_> = self;
+        let look = RegionLook { watched: others, calls: Cell::new(self.calls.get()), ..*whole };
+        let outcomes = look.compare(known, answers, listings, now).await;
+        self.calls.set(look.calls.get());
+        outcomes
+    }
+
+    async fn tracked(&self, expected: BTreeMap<String, AmiId>) -> Result<Tracked, Unseen> {
         self.count(|calls| calls.reads += 1);
-        let tracked = base_images::all_tracked(self.table, &self.eyes.region);
+        let tracked = base_images::tracked_unless(self.table, &self.eyes.region, &expected);
         within(self.budget.looks, "reading what is known", tracked).await.map_err(|error| unseen(&error))
     }
 
@@ -233,6 +267,11 @@ impl<'a> RegionLook<'a> {
         let context = Context { quarantine_after: self.policy.quarantine_after, between, changelog_url };
         observe(&one.id(&self.eyes.region), known, seen, context, now)
     }
+}
+
+/// As the table sorts them.
+fn name((name, architecture): Key<'_>) -> String {
+    format!("{name}#{architecture}")
 }
 
 /// What the source of an image says of it.

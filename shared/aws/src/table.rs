@@ -226,6 +226,44 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The values of a partition, as of now, without those of whose items `is_skipped` says that nobody needs them: to
+    /// look at an item takes much less than to make a value of it.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails, or an item is not such a value.
+    pub async fn query_unless<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        mut is_skipped: impl FnMut(&Item) -> bool,
+    ) -> Result<Vec<T>> {
+        let (mut values, mut from) = (Vec::new(), None);
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", text(pk))
+                .consistent_read(true)
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(|error| Error::from_sdk(format!("reading {pk}"), error))?;
+            for item in page.items.unwrap_or_default() {
+                if !is_skipped(&item) {
+                    values.push(value(item, &Key { pk: pk.to_owned(), sk: String::new() })?);
+                }
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return Ok(values);
+            }
+        }
+    }
+}
+
 /// Waits a random while, longer at each attempt: conflicts of the same writers do not meet again.
 pub async fn back_off(attempt: u32) {
     let most = 20_u64 << attempt.min(6);
