@@ -1,49 +1,23 @@
 """What vendors publish: read, kept, and what it makes of an update."""
 
-import json
-from datetime import timedelta
-
 import pytest
 
-KEV = "/sites/default/files/feeds/known_exploited_vulnerabilities.json"
-NOTICES = "/security/notices.json?limit=20&offset=0&order=newest"
-DSA = "/security-tracker-team/security-tracker/-/raw/master/data/DSA/list"
+from tests.system.feeds import DSA, KEV, NEW, OLD, clear, collect, day, dsa, kev, notice
+
+OSV = "/Ubuntu"
 
 
 @pytest.fixture
 def published(world):
     """The feeds, as nobody has published anything yet."""
-    world.aws.control("feeds/clear", {})
-    for item in world.advisories.all():
-        world.advisories.delete(item["pk"], item["sk"])
+    clear(world)
     yield world.aws.publish_feed
-    world.aws.control("feeds/clear", {})
-    for item in world.advisories.all():
-        world.advisories.delete(item["pk"], item["sk"])
+    clear(world)
 
 
-def collect(world, *feeds) -> dict:
-    found = world.invoke("collect-advisories", {"feeds": list(feeds)})
-    assert all(not feed["failure"] for feed in found["feeds"].values()), found
-    world.aws.settle()
-    return found
-
-
-def kev(*entries) -> str:
-    rows = [{"cveID": cve, "dateAdded": added, "vendorProject": "x", "product": "y"} for cve, added in entries]
-    return json.dumps({"title": "t", "catalogVersion": "1", "count": len(rows), "vulnerabilities": rows})
-
-
-def dsa(day: str, number: int, cve: str, package="openssl", version="3.0.11-1~deb12u9") -> str:
-    return f"[{day}] DSA-{number}-1 {package} - security update\n\t{{{cve}}}\n\t[bookworm] - {package} {version}\n"
-
-
-OLD, NEW = ["openssl", "3.0.11-1~deb12u8"], ["openssl", "3.0.11-1~deb12u9"]
-
-
-def built(world, *packages):
-    """A template on Debian 12 whose published image has these packages installed, as is known of it."""
-    template = world.template(world.base("debian-12"))
+def built(world, *packages, base="debian-12"):
+    """A template whose published image has these packages installed, as is known of it."""
+    template = world.template(world.base(base))
     template.will("succeed", packages=list(packages))
     assert world.ended(world.start(template))["status"] == "SUCCEEDED"
     world.until(lambda: world.table.query(template.partition, "PACKAGES#"))
@@ -53,10 +27,6 @@ def built(world, *packages):
 
 def updated(template) -> dict:
     return template.updates()[-1]
-
-
-def day(world, days: int, form="%d %b %Y") -> str:
-    return (world.now() + timedelta(days=days)).strftime(form)
 
 
 def test_an_update_is_judged_by_what_its_vendor_published_and_what_is_installed(world, published):
@@ -74,14 +44,40 @@ def test_an_update_is_judged_by_what_its_vendor_published_and_what_is_installed(
 
 
 def test_what_is_not_installed_makes_no_update_dangerous(world, published):
-    template = built(world, ["curl", "8.5.0-2"])
+    template = built(world, ["curl", "7.81.0-1ubuntu1.21"], base="ubuntu-22.04")
+    today = day(world, 0, "%Y-%m-%dT00:00:00Z")
+    published("ubuntu-osv", f"{OSV}/modified_id.csv", f"{today},USN-9001-1\n")
+    published("ubuntu-osv", f"{OSV}/USN-9001-1.json", notice(9001, today, "CVE-2026-1001", "openssl", "3.0.2-0ubuntu1.20"))
+    published("kev", KEV, kev(("CVE-2026-1001", day(world, 0, "%Y-%m-%d"))))
+    collect(world, "ubuntu-osv", "kev")
+    world.publish(template.base)
+    world.watch()
+    update = updated(template)
+    assert (update["security_level"], update["update_type"], update["cves"]) == ("low", "maintenance", []), update
+
+
+def test_of_a_source_package_that_no_list_names_the_date_decides(world, published):
+    template = built(world, ["libssl3", "3.0.11-1~deb12u8"])
     published("debian-dsa", DSA, dsa(day(world, 0), 9001, "CVE-2026-1001"))
     published("kev", KEV, kev(("CVE-2026-1001", day(world, 0, "%Y-%m-%d"))))
     collect(world, "debian-dsa", "kev")
     world.publish(template.base)
     world.watch()
     update = updated(template)
-    assert (update["security_level"], update["update_type"], update["cves"]) == ("low", "maintenance", []), update
+    assert (update["security_level"], update["confidence"]) == ("critical", "likely"), update
+    assert any("does not tell" in reason for reason in update["reasons"]), update
+
+
+def test_a_record_that_is_out_of_reach_is_asked_for_again_and_one_that_is_gone_is_passed_over(world, published):
+    times = [day(world, days, "%Y-%m-%dT00:00:00Z") for days in (0, -1)]
+    published("ubuntu-osv", f"{OSV}/modified_id.csv", f"{times[0]},USN-9010-1\n{times[1]},USN-9009-1\n")
+    published("ubuntu-osv", f"{OSV}/USN-9009-1.json", "busy", status=503)
+    published("ubuntu-osv", f"{OSV}/USN-9010-1.json", notice(9010, times[0], "CVE-2026-1010", "curl", "8.5.0-2"))
+    found = world.invoke("collect-advisories", {"feeds": ["ubuntu-osv"]})["feeds"]["ubuntu-osv"]
+    assert "answered 503" in found["failure"] and (found["skipped"], found["new"]) == (0, 0)
+    published("ubuntu-osv", f"{OSV}/USN-9009-1.json", "gone", status=404)
+    found = collect(world, "ubuntu-osv")["feeds"]["ubuntu-osv"]
+    assert (found["skipped"], found["new"]) == (1, 1)
 
 
 def test_a_vulnerability_that_is_exploited_makes_the_update_critical_and_its_build_starts_at_once(world, published):

@@ -1,8 +1,10 @@
 """A function's process may end between any two of its writes: the retry ends what it began, once."""
 
+from contextlib import contextmanager
+
 import pytest
 
-from tests.system import bases, faults, patches
+from tests.system import bases, faults, feeds, patches
 from tests.system.conftest import lived, shared_by
 from tests.system.world import Template
 
@@ -27,6 +29,8 @@ HELD = "a base image that goes back and forth"
 NOT_THERE = "a base image whose parameter has named no image for an hour"
 UNSEEN = "a build on a base image that nobody has looked at yet"
 PATCHED = "a patch, and another one"
+LACKING = "an advisory of what an active image lacks"
+WORSE = "an update that turns out to be worse"
 STARTED_LATE = "an image that is started just as its execution is stopped"
 
 MET_IN = {
@@ -73,6 +77,10 @@ MET_IN = {
     "respond-to-update.started": [MOVED, MOVED_UNDER_MANY],
     "respond-to-update.page-asked": [MOVED_UNDER_MANY],
     "respond-to-update.withdrawal-told": [WITHDRAWN],
+    "collect-advisories.kept": [LACKING],
+    "assess-updates.judged": [WORSE],
+    "assess-updates.patch-recorded": [LACKING],
+    "assess-updates.patch-asked-for": [LACKING],
     "watch-base-images.first-seen": [SEEN],
     "watch-base-images.held": [HELD],
     "watch-base-images.recorded": [MOVED],
@@ -429,6 +437,65 @@ def _patched(world, kill):
     return template
 
 
+@contextmanager
+def _feeds(world):
+    feeds.clear(world)
+    yield world.aws.publish_feed
+    feeds.clear(world)
+
+
+def _on_debian(world):
+    template = world.template(world.base("debian-12")).will("succeed", packages=[feeds.OLD])
+    assert world.ended(world.start(template))["status"] == "SUCCEEDED"
+    world.aws.settle()
+    return template
+
+
+def _collected(world, *names):
+    """Reads feeds, again if the function dies, and lets what comes of that happen."""
+    try:
+        feeds.collect(world, *names)
+    except RuntimeError:
+        feeds.collect(world, *names)
+
+
+def _lacking(world, kill):
+    template = _on_debian(world)
+    with _feeds(world) as publish:
+        publish("debian-dsa", feeds.DSA, feeds.dsa(feeds.day(world, -1), 9101, "CVE-2026-1101"))
+        publish("kev", feeds.KEV, feeds.kev(("CVE-2026-1101", feeds.day(world, -1, "%Y-%m-%d"))))
+        template.will("succeed", packages=[feeds.NEW])
+        with kill:
+            _collected(world, "debian-dsa", "kev")
+            world.advance("3h")
+            world.until(lambda: template.endings() == ["complete", "complete"])
+            world.aws.settle()
+        assert template.build(2)["request"]["security_patches"]
+        world.invoke("assess-updates")
+        world.aws.settle()
+    assert len(template.builds()) == 2
+    return template
+
+
+def _worse(world, kill):
+    template = _on_debian(world)
+    listed = ("CVE-2020-0001", "2020-01-01")
+    with _feeds(world) as publish:
+        publish("debian-dsa", feeds.DSA, feeds.dsa(feeds.day(world, 0), 9102, "CVE-2026-1102"))
+        publish("kev", feeds.KEV, feeds.kev(listed))
+        _collected(world, "debian-dsa", "kev")
+        world.publish(template.base)
+        world.watch()
+        template.waits()
+        template.will("succeed")
+        publish("kev", feeds.KEV, feeds.kev(listed, ("CVE-2026-1102", feeds.day(world, 0, "%Y-%m-%d"))))
+        with kill:
+            _collected(world, "kev")
+            world.until(lambda: template.endings() == ["complete", "superseded", "complete"])
+        assert template.updates()[-1]["security_level"] == "critical"
+    return template
+
+
 def _started_late(world, kill):
     """The call that starts the image is answered after everything else is over."""
     template = world.template().will("throttle", count=100)
@@ -503,5 +570,7 @@ HAPPENINGS = {
     NOT_THERE: _not_there,
     UNSEEN: _unseen,
     PATCHED: _patched,
+    LACKING: _lacking,
+    WORSE: _worse,
     STARTED_LATE: _started_late,
 }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use prism_aws::base_images::{self, UpdateRecord};
 use prism_aws::error::Result;
-use prism_aws::pages;
 use prism_aws::table::Applied;
+use prism_aws::{fault, pages};
 use prism_domain::assessment::{ChangeKind, reassess};
 use prism_domain::catalogue::BaseImage;
 use prism_ec2::judge::Judge;
@@ -37,6 +37,7 @@ impl AssessUpdates {
             Applied::Lost(_) => return Ok(()),
             Applied::Written => {}
         }
+        fault::point("assess-updates.judged");
         output.changed += 1;
         output.raised += usize::from(raised);
         tracing::info!(update_id = %update.id, level = %update.security_level, "{} {}", update.id, change.sentence);

@@ -15,7 +15,7 @@ use prism_aws::error::{Error, Result};
 use prism_aws::functions::Functions;
 use prism_aws::runtime::Function;
 use prism_aws::table::Table;
-use prism_aws::{clock, policies, settings, templates};
+use prism_aws::{clock, fault, policies, settings, templates};
 use prism_domain::advisory::{Advisory, AdvisoryId, Ecosystem, Threats, news};
 use prism_domain::duration::before;
 use prism_domain::problem::printable;
@@ -197,6 +197,7 @@ impl CollectAdvisories {
                 output.changed.insert(ecosystem);
             }
         }
+        fault::point("collect-advisories.kept");
         let mut failure = run.failure;
         if let Some(threats) = &run.threats {
             match self.keep_threats(threats, now).await? {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::BufReader;
 
 use jiff::Timestamp;
-use prism_advisories::{Feed, Reading, Request};
+use prism_advisories::{Feed, FeedError, Reading, Request};
 use prism_domain::advisory::{Advisory, Threats};
 use prism_domain::problem::printable;
 use tokio::time::{Duration, Instant};
@@ -85,8 +85,8 @@ pub fn run(feed: &dyn Feed, agent: &Agent, base_url: &str, before: &Before, sinc
                 }
                 run.take(*reading, &mut ahead);
             }
-            Err(reason) => {
-                let Some(reading) = request.skip(&reason) else {
+            Err(Unread { reason, is_lasting }) => {
+                let Some(reading) = request.skip(&reason).filter(|_| is_lasting) else {
                     run.failure = Some(reason);
                     break;
                 };
@@ -125,28 +125,43 @@ enum Fetched {
     Read(Box<Reading>, Option<String>),
 }
 
-/// Fetches and reads a document as it comes. Errors are sentences that read on from `the feed`.
+/// A document that could not be had, or read.
+struct Unread {
+    /// A sentence that reads on from `the feed`.
+    reason: String,
+    /// Whether it would be so again: who passes over what was only out of reach never reads it.
+    is_lasting: bool,
+}
+
+/// Fetches and reads a document as it comes.
 fn fetch(
     feed: &dyn Feed,
     agent: &Agent,
     base_url: &str,
     request: &Request,
     etag: Option<&str>,
-) -> Result<Fetched, String> {
+) -> Result<Fetched, Unread> {
     let mut call = agent.get(format!("{base_url}{}", request.path));
     if let Some(etag) = etag {
         call = call.header(IF_NONE_MATCH, etag);
     }
-    let answer =
-        call.call().map_err(|error| format!("could not be reached: {}", printable(&error.to_string(), 200)))?;
+    let unreached = |error: ureq::Error| Unread {
+        reason: format!("could not be reached: {}", printable(&error.to_string(), 200)),
+        is_lasting: false,
+    };
+    let answer = call.call().map_err(unreached)?;
     match answer.status() {
         StatusCode::NOT_MODIFIED => Ok(Fetched::NotModified),
         StatusCode::OK => {
             let tag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
             let mut document = BufReader::with_capacity(64 * 1024, answer.into_body().into_reader());
             let read = feed.read(request, &mut document);
-            read.map(|reading| Fetched::Read(Box::new(reading), tag)).map_err(|error| error.to_string())
+            let unread = |error: FeedError| Unread { is_lasting: !error.is_retryable(), reason: error.to_string() };
+            read.map(|reading| Fetched::Read(Box::new(reading), tag)).map_err(unread)
         }
-        status => Err(format!("answered {status} to {}", printable(&request.path, 200))),
+        status => Err(Unread {
+            reason: format!("answered {status} to {}", printable(&request.path, 200)),
+            is_lasting: matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE),
+        }),
     }
 }

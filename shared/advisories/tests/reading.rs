@@ -126,3 +126,16 @@ fn the_request_of_a_record_names_the_feeds_own_directory() {
     let feed = feed("redhat-osv");
     assert_eq!(request(feed.as_ref(), ".json").path, "/Red%20Hat/RHSA-2030:0001.json");
 }
+
+#[test]
+fn what_has_no_dates_is_filed_within_what_is_kept_for_as_long_as_it_is_told() {
+    let feed = feed("debian-tracker");
+    let filed = |since: &str| {
+        let request = feed.first(None, since.parse().unwrap());
+        let reading = read(feed.as_ref(), &request, common::TRACKER.as_bytes()).unwrap();
+        reading.advisories.iter().map(|advisory| advisory.issued.to_string()).max().unwrap()
+    };
+    assert_eq!(filed("2029-03-01T00:00:00Z"), "2030-01-01T00:00:00Z");
+    assert_eq!(filed("2030-01-01T00:00:00Z"), "2030-01-01T00:00:00Z");
+    assert_eq!(filed("2030-03-01T00:00:00Z"), "2031-01-01T00:00:00Z");
+}

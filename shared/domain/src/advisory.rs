@@ -85,6 +85,13 @@ impl Ecosystem {
             VersionOrder::None
         }
     }
+
+    /// Whether its advisories name source packages, while images list binary ones: a name that an image does not have
+    /// says nothing then.
+    #[must_use]
+    pub fn names_sources(&self) -> bool {
+        self.0.starts_with("debian-")
+    }
 }
 
 /// An advisory: what a vendor fixed, and how bad it thinks that was.
@@ -108,6 +115,21 @@ pub struct Advisory {
     pub issued: Timestamp,
     /// When it last changed; never before `issued`.
     pub updated: Timestamp,
+}
+
+impl Advisory {
+    /// Whether it is about vulnerabilities. What names one is, whatever it calls itself.
+    #[must_use]
+    pub fn is_security(&self) -> bool {
+        self.kind == AdvisoryKind::Security || !self.cves.is_empty()
+    }
+
+    /// Whether it is known when it was issued. One without a number of its own, which is named after its
+    /// vulnerability, comes from a list of versions that has no dates.
+    #[must_use]
+    pub fn is_dated(&self) -> bool {
+        !is_cve_id(self.id.as_str())
+    }
 }
 
 /// What an advisory is about.

@@ -17,16 +17,32 @@ pub fn compare(order: VersionOrder, one: &str, other: &str) -> Option<Ordering> 
     }
 }
 
-/// As [`compare`], of what is installed and the version that has a fix. Where one of two of rpm's versions is written
-/// without an epoch, epochs are left out: tools that list what is installed often drop them, and without this rule
-/// whatever has an epoch would seem to lack every fix for ever.
+/// As [`compare`], of what is installed and the version that has a fix. Tools that list what is installed often drop
+/// parts of rpm's versions: Systems Manager's inventory, from which Image Builder's lists come, has the version alone
+/// (<https://github.com/aws/amazon-ssm-agent/blob/mainline/agent/plugins/inventory/gatherers/application/dataProvider_unix.go>).
+/// Where one of the two has no epoch, epochs are left out: otherwise whatever has one would seem to lack every fix for
+/// ever. Where what is installed has no release and the versions are the same, nothing can be told.
 #[must_use]
 pub fn compare_installed(order: VersionOrder, installed: &str, fixed: &str) -> Option<Ordering> {
-    match (order, installed.split_once(':'), fixed.split_once(':')) {
-        (VersionOrder::Rpm, None, Some((_, fixed))) => compare(order, installed, fixed),
-        (VersionOrder::Rpm, Some((_, installed)), None) => compare(order, installed, fixed),
+    if order != VersionOrder::Rpm {
+        return compare(order, installed, fixed);
+    }
+    let (installed, fixed) = match (installed.split_once(':'), fixed.split_once(':')) {
+        (None, Some((_, fixed))) => (installed, fixed),
+        (Some((_, installed)), None) => (installed, fixed),
+        _ => (installed, fixed),
+    };
+    match (has_release(installed), fixed.rsplit_once('-')) {
+        (false, Some((fixed, _))) => compare(order, installed, fixed).filter(|ordering| ordering.is_ne()),
         _ => compare(order, installed, fixed),
     }
+}
+
+/// Whether one of rpm's versions has a release: it is what follows the hyphen, of which the rest has none.
+/// Source: <https://rpm-software-management.github.io/rpm/manual/tags.html>.
+#[must_use]
+pub fn has_release(version: &str) -> bool {
+    version.contains('-')
 }
 
 /// Epoch, upstream version, revision. Own code, since it is short, and the crate for it brings a date library, regular

@@ -6,8 +6,9 @@
 //!
 //! Kept is what a release fixed by an update of its own: a version with `deb12u` or `deb13u` in it
 //! (<https://www.debian.org/doc/manuals/developers-reference/pkgs.html#special-case-uploads-to-the-stable-and-oldstable-distributions>).
-//! An advisory is named after its vulnerability. **The tracker has no dates**: it counts as issued when the year of the
-//! vulnerability's id began, which is never too late; so it is evidence by versions, and none by dates.
+//! An advisory is named after its vulnerability. **The tracker has no dates**: it is filed under the first of January of
+//! its vulnerability's year, or of the first year that lies whole within what is kept, so that it is kept as long as the
+//! tracker tells it. It is evidence by versions, and none by dates.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -88,7 +89,9 @@ impl Feed for DebianTracker {
 fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
     let meter = Meter::new(request, limit);
     let source = open(document, &meter)?;
-    let year = i32::from(request.since.to_zoned_datetime(TimeZone::UTC).year());
+    let since = TimeZone::UTC.to_datetime(request.since);
+    let year = i32::from(since.year());
+    let whole_year = if since.day_of_year() == 1 { year } else { year + 1 }.to_string();
     let mut found: BTreeMap<(String, &str), (Draft, Vec<Fixed>)> = BTreeMap::new();
     let mut gathered = Gathered::new(Timestamp::MIN);
     json::groups(source, &meter, |package, cve, text| {
@@ -112,7 +115,7 @@ fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Rea
             if release.status == "resolved" && release.fixed_version.contains(&update) {
                 let (draft, fixed) = found.entry((cve.to_owned(), ecosystem)).or_default();
                 draft.severity = draft.severity.max(rating(release.urgency.trim_end_matches('*')));
-                draft.issued = format!("{of}-01-01");
+                draft.issued = format!("{}-01-01", of.max(whole_year.as_str()));
                 fixed.push((package.to_owned(), release.fixed_version.clone()));
             }
         }

@@ -30,7 +30,7 @@ impl Between {
 
     /// Whether an advisory was issued, or changed, in this time.
     pub(super) fn covers(self, advisory: &Advisory) -> bool {
-        [advisory.issued, advisory.updated].iter().any(|at| self.from <= *at && *at < self.to)
+        advisory.is_dated() && [advisory.issued, advisory.updated].iter().any(|at| self.from <= *at && *at < self.to)
     }
 }
 

@@ -9,7 +9,7 @@ use super::dates::{Between, end, settled};
 use super::packages::{Inventory, main_package};
 use super::windows::Days;
 use super::{Finding, FixedPackage, Published, Side};
-use crate::advisory::{Advisory, AdvisoryKind, CveId, Fix, Installed, VersionOrder};
+use crate::advisory::{Advisory, CveId, Fix, Installed, VersionOrder};
 use crate::level::Confidence;
 
 /// What a judgement stands on.
@@ -29,27 +29,11 @@ pub(super) enum Basis {
     Missing,
 }
 
-impl Basis {
-    pub(super) fn confidence(&self) -> Confidence {
-        match self {
-            Self::Findings | Self::Packages | Self::Missing => Confidence::Certain,
-            Self::PreviousPackages | Self::Dates | Self::PatchTuesdays(_) => Confidence::Likely,
-        }
-    }
-}
-
 /// An advisory that a move brings the fix of, and in which package, as far as is known.
 #[derive(Debug, Clone)]
 pub(super) struct Fixing<'a> {
     pub(super) advisory: &'a Advisory,
     pub(super) package: Option<FixedPackage>,
-}
-
-impl Fixing<'_> {
-    /// Whether it is about vulnerabilities. What names one is, whatever it calls itself.
-    pub(super) fn is_security(&self) -> bool {
-        self.advisory.kind == AdvisoryKind::Security || !self.advisory.cves.is_empty()
-    }
 }
 
 /// What is known of a move.
@@ -62,13 +46,23 @@ pub(super) struct Evidence<'a> {
     pub(super) windows: Vec<&'a CveId>,
     /// The advisories; where Inspector has told what is gone, those about that.
     pub(super) fixings: Vec<Fixing<'a>>,
+    /// How many of the advisories are there by their dates, since the list of what is installed leaves them open.
+    pub(super) open: usize,
     /// When the next image was made, if the advisories were last read before that.
     pub(super) stale: Option<Timestamp>,
 }
 
 impl<'a> Evidence<'a> {
     pub(super) fn new(basis: Basis) -> Self {
-        Self { basis, gone: Vec::new(), windows: Vec::new(), fixings: Vec::new(), stale: None }
+        Self { basis, gone: Vec::new(), windows: Vec::new(), fixings: Vec::new(), open: 0, stale: None }
+    }
+
+    /// How sure a judgement by it is.
+    pub(super) fn confidence(&self) -> Confidence {
+        match &self.basis {
+            Basis::Findings | Basis::Packages | Basis::Missing if self.open == 0 => Confidence::Certain,
+            _ => Confidence::Likely,
+        }
     }
 
     fn with(self, fixings: impl Iterator<Item = Fixing<'a>>) -> Self {
@@ -93,11 +87,12 @@ pub(super) fn gather<'a>(
     }
     let evidence = match (published.advisories, installed(previous)) {
         (Some(advisories), Some(packages)) if ecosystem.order() != VersionOrder::None => {
-            let inventory = |installed| Inventory::new(ecosystem.order(), installed);
+            let inventory = |installed| Inventory::new(ecosystem, installed);
             let next_packages = installed(next).map(inventory);
             let until = if next_packages.is_some() { now } else { end(next.image).map_or(now, |end| end.min(now)) };
             let issued = advisories.iter().filter(|advisory| advisory.issued <= until);
-            by_packages(&inventory(packages), next_packages.as_ref(), issued)
+            let between = Between::of(previous.image, next.image);
+            by_packages(&inventory(packages), next_packages.as_ref(), between, issued)
         }
         (Some(advisories), _) => by_dates(previous, next, advisories, now)?,
         (None, _) => return None,
@@ -126,21 +121,27 @@ fn by_findings<'a>(before: &'a [Finding], after: &[Finding], published: &Publish
 }
 
 /// What is installed decides, whenever the advisory came: an advisory often follows the packages. Without the next
-/// image's packages, those count that had been issued when it was made.
+/// image's packages, those count that had been issued when it was made. Of what the list leaves open, dates decide.
 fn by_packages<'a>(
     previous: &Inventory<'_>,
     next: Option<&Inventory<'_>>,
+    between: Option<Between>,
     advisories: impl Iterator<Item = &'a Advisory>,
 ) -> Evidence<'a> {
     let basis = if next.is_some() { Basis::Packages } else { Basis::PreviousPackages };
+    let mut open = 0;
     let fixings = advisories.filter_map(|advisory| {
         let mut lacked = previous.lacks(advisory);
-        if let Some(next) = next {
+        if lacked.is_empty() && between.is_none_or(|between| between.covers(advisory)) {
+            lacked = previous.may_lack(advisory);
+            open += usize::from(!lacked.is_empty());
+        } else if let Some(next) = next {
             lacked.retain(|package| next.is_rid_of(package));
         }
         main_package(lacked).map(|package| Fixing { advisory, package: Some(package) })
     });
-    Evidence::new(basis).with(fixings)
+    let fixings = fixings.collect();
+    Evidence { fixings, open, ..Evidence::new(basis) }
 }
 
 fn by_dates<'a>(

@@ -40,7 +40,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, published: &Published<'_>, now: Tim
     Assessment {
         update_type,
         level: if precaution { SecurityLevel::High } else { found.unwrap_or(SecurityLevel::Low) },
-        confidence: if precaution { Confidence::Unknown } else { evidence.basis.confidence() },
+        confidence: if precaution { Confidence::Unknown } else { evidence.confidence() },
         reasons,
         fixes,
     }
@@ -48,7 +48,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, published: &Published<'_>, now: Tim
 
 /// Whether an advisory speaks for itself. Beside Inspector's findings it only says how bad these are.
 pub(super) fn counts(evidence: &Evidence<'_>, fixing: &Fixing<'_>) -> bool {
-    fixing.is_security() && evidence.basis != Basis::Findings
+    fixing.advisory.is_security() && evidence.basis != Basis::Findings
 }
 
 /// The level of an advisory by its vendor's rating alone.

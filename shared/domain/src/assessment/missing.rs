@@ -9,23 +9,32 @@ use super::{Assessment, Published};
 use crate::advisory::Installed;
 
 /// How bad it is to stay on an image of which it is known what is installed: the fixes of vulnerabilities that it
-/// lacks, of those that were issued until a moment (where its repositories are locked to a release: that of the
-/// release; otherwise none). Nothing, if none is known, be it that there are no advisories, or no order of versions.
+/// lacks. Where the list leaves that open for an installed package, what was issued after the image was `built` counts
+/// as lacking: so a rebuild ends it. Nothing, if none is known, be it that there are no advisories, or no order of
+/// versions.
 #[must_use]
 pub fn missing_fixes(
     installed: &[Installed],
     published: &Published<'_>,
-    until: Option<Timestamp>,
+    built: Timestamp,
     now: Timestamp,
 ) -> Option<Assessment> {
-    let until = until.map_or(now, |until| until.min(now));
-    let inventory = Inventory::new(published.ecosystem?.order(), installed);
-    let lacked = published.advisories?.iter().filter(|advisory| advisory.issued <= until).filter_map(|advisory| {
-        let package = main_package(inventory.lacks(advisory))?;
-        Some(Fixing { advisory, package: Some(package) }).filter(Fixing::is_security)
-    });
+    let inventory = Inventory::new(published.ecosystem?, installed);
+    let mut open = 0;
+    let lacked =
+        published.advisories?.iter().filter(|advisory| advisory.issued <= now && advisory.is_security()).filter_map(
+            |advisory| {
+                let mut lacked = inventory.lacks(advisory);
+                if lacked.is_empty() && advisory.issued > built {
+                    lacked = inventory.may_lack(advisory);
+                    lacked.retain(|package| package.installed.is_some());
+                    open += usize::from(!lacked.is_empty());
+                }
+                Some(Fixing { advisory, package: Some(main_package(lacked)?) })
+            },
+        );
     let fixings: Vec<Fixing<'_>> = lacked.collect();
-    let evidence = Evidence { fixings, ..Evidence::new(Basis::Missing) };
+    let evidence = Evidence { fixings, open, ..Evidence::new(Basis::Missing) };
     (!evidence.fixings.is_empty()).then(|| judge(&evidence, published, now))
 }
 

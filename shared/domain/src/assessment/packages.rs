@@ -4,18 +4,21 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::FixedPackage;
-use crate::advisory::{Advisory, Fix, Installed, VersionOrder};
-use crate::version::{compare, compare_installed};
+use crate::advisory::{Advisory, Ecosystem, Fix, Installed, VersionOrder};
+use crate::version::{compare, compare_installed, has_release};
 
 /// What is installed in an image. Of a package of which several versions are, as of kernels, the newest counts: it is
 /// the one that runs.
 pub(super) struct Inventory<'a> {
     order: VersionOrder,
+    /// Whether the packages that advisories name may be here under other names.
+    has_other_names: bool,
     newest: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> Inventory<'a> {
-    pub(super) fn new(order: VersionOrder, installed: &'a [Installed]) -> Self {
+    pub(super) fn new(ecosystem: &Ecosystem, installed: &'a [Installed]) -> Self {
+        let order = ecosystem.order();
         let mut newest: BTreeMap<&str, &str> = BTreeMap::new();
         for Installed { package, version } in installed {
             let known = newest.entry(package).or_insert(version);
@@ -23,7 +26,7 @@ impl<'a> Inventory<'a> {
                 *known = version;
             }
         }
-        Self { order, newest }
+        Self { order, has_other_names: ecosystem.names_sources(), newest }
     }
 
     /// The packages that an advisory fixes and that are installed without the fix.
@@ -44,6 +47,25 @@ impl<'a> Inventory<'a> {
         lacked.collect()
     }
 
+    /// The packages of which the list does not tell whether they have an advisory's fix: of the installed version the
+    /// release is not known, and it matters; or the package may be here under another name.
+    pub(super) fn may_lack(&self, advisory: &Advisory) -> Vec<FixedPackage> {
+        let open =
+            advisory.fixed.iter().filter(|fix| !fix.version.is_empty()).filter_map(|Fix { package, version }| {
+                let installed = self.newest.get(package.as_str()).copied();
+                let is_open = match installed {
+                    Some(installed) => {
+                        are_of_one_stream(package, installed, version)
+                            && compare_installed(self.order, installed, version).is_none()
+                    }
+                    None => self.has_other_names,
+                };
+                let installed = installed.map(str::to_owned);
+                is_open.then(|| FixedPackage { name: package.clone(), installed, fixed: version.clone() })
+            });
+        open.collect()
+    }
+
     /// The version that an installed package has to have, of those in which an advisory fixes it; nothing if it has
     /// one of them, or if they are of other streams. If some are of its own major version, the others are not meant:
     /// the least of what is left is enough.
@@ -60,26 +82,28 @@ impl<'a> Inventory<'a> {
         fixes.into_iter().min_by(|one, other| compare(self.order, one, other).unwrap_or(Ordering::Equal))
     }
 
-    /// Whether an image has no more of what was wrong with a package: it has the fix, or does not have the package.
+    /// Whether an image has no more of what was wrong with a package: it has the fix, or does not have the package. If
+    /// that cannot be told it counts as rid of it, for a move that fixes too much is only made too early.
     pub(super) fn is_rid_of(&self, lacked: &FixedPackage) -> bool {
         self.newest.get(lacked.name.as_str()).is_none_or(|installed| {
-            compare_installed(self.order, installed, &lacked.fixed).is_some_and(|ordering| ordering.is_ge())
+            compare_installed(self.order, installed, &lacked.fixed).is_none_or(|ordering| ordering.is_ge())
         })
     }
 }
 
 /// Whether a fix is meant for what is installed. A module's packages are fixed by the same module's of the same major
 /// version (<https://docs.fedoraproject.org/en-US/modularity/>), a kernel by one of the same first two numbers: vendors
-/// fix several lines of them side by side, under one name.
+/// fix several lines of them side by side, under one name. That a package is a module's stands in its release.
 fn are_of_one_stream(package: &str, installed: &str, fixed: &str) -> bool {
     let is_modular = |version: &str| version.contains(".module");
     let is_kernel = package.starts_with("kernel") || package == "perf" || package.ends_with("-perf");
-    let alike = match (is_modular(installed), is_kernel) {
+    let alike = match (is_modular(fixed), is_kernel) {
         (true, _) => 1,
         (false, true) => 2,
         (false, false) => 0,
     };
-    is_modular(installed) == is_modular(fixed) && numbers(installed, alike) == numbers(fixed, alike)
+    let may_be_alike = !has_release(installed) || is_modular(installed) == is_modular(fixed);
+    may_be_alike && numbers(installed, alike) == numbers(fixed, alike)
 }
 
 /// The first numbers of a version, without its epoch.

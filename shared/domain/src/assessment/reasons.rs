@@ -23,7 +23,7 @@ pub(super) struct Reasons<'a> {
 }
 
 impl Reasons<'_> {
-    /// The weightiest first: attacks, then what vendors say, then what both stand on. At most seven.
+    /// The weightiest first: attacks, then what vendors say, then what both stand on. At most eight.
     pub(super) fn in_words(&self) -> Vec<String> {
         let sentences = [
             self.exploited(),
@@ -34,6 +34,7 @@ impl Reasons<'_> {
             self.nothing(),
             self.stale(),
             Some(self.basis()),
+            self.open(),
             self.left_out(),
         ];
         sentences.into_iter().flatten().collect()
@@ -143,6 +144,16 @@ impl Reasons<'_> {
             Basis::Missing => "judged by what is installed",
         }
         .to_owned()
+    }
+
+    fn open(&self) -> Option<String> {
+        match self.evidence.open {
+            0 => None,
+            1 => Some("one advisory counts by its date: the list of what is installed does not tell".to_owned()),
+            open => {
+                Some(format!("{open} advisories count by their dates: the list of what is installed does not tell"))
+            }
+        }
     }
 
     fn left_out(&self) -> Option<String> {

@@ -325,3 +325,60 @@ fn a_vendors_text_does_no_harm_in_a_sentence() {
     let reasons = Case { advisories: Some(&advisories), ..Case::default() }.judged().reasons.join("");
     assert!(!reasons.chars().any(char::is_control), "{reasons:?}");
 }
+
+#[test]
+fn what_a_list_without_releases_leaves_open_is_judged_by_dates() {
+    let of = |number, issued, fixed| Advisory {
+        ecosystem: "rocky-9".parse().unwrap(),
+        ..advisory(number, Some(SecurityLevel::High), issued, "openssl", fixed)
+    };
+    let advisories = [
+        of(7001, "2026-09-15T10:00:00Z", "1:3.2.2-7.el9_6"),
+        of(7002, "2026-08-01T10:00:00Z", "1:3.2.2-6.el9_6"),
+        of(7003, "2026-08-02T10:00:00Z", "1:3.2.3-1.el9_6"),
+        of(7004, "2026-09-16T10:00:00Z", "1:3.2.1-9.el9_6"),
+    ];
+    let listed = installed(&[("openssl", "3.2.2")]);
+    let case = Case { advisories: Some(&advisories), packages: (Some(&listed), None), ..Case::default() };
+    insta::assert_snapshot!(told(&case.judged_as("rocky-9", &ubuntu("20260910"), &ubuntu("20260923"))), @r"
+    security, high, likely
+    2 advisories that the vendor rates high, such as USN-7003-1 (openssl)
+    judged by what is installed in the old image, and by the advisories that there were when the new one was made: what is installed in that is not known
+    one advisory counts by its date: the list of what is installed does not tell
+    CVE-2026-7001 CVE-2026-7003
+    ");
+}
+
+#[test]
+fn of_debian_a_source_package_that_no_list_names_is_judged_by_dates() {
+    let of = |id: &str, number, issued, package| Advisory {
+        id: id.parse().unwrap(),
+        ecosystem: "debian-12".parse().unwrap(),
+        ..advisory(number, None, issued, package, "3.0.17-1~deb12u2")
+    };
+    let advisories = [
+        of("DSA-5970-1", 7001, "2026-09-15T10:00:00Z", "glibc"),
+        of("DSA-5971-1", 7002, "2026-08-15T10:00:00Z", "glibc"),
+        of("DSA-5972-1", 7003, "2026-09-16T10:00:00Z", "openssl"),
+        of("CVE-2026-7004", 7004, "2026-09-16T10:00:00Z", "glibc"),
+    ];
+    let listed = installed(&[("openssl", "3.0.17-1~deb12u2"), ("libc6", "2.36-9+deb12u10")]);
+    let case = Case { advisories: Some(&advisories), packages: (Some(&listed), None), ..Case::default() };
+    insta::assert_snapshot!(told(&case.judged_as("debian-12", &ubuntu("20260910"), &ubuntu("20260923"))), @r"
+    security, high, likely
+    one advisory without a rating by the vendor, which counts as high, DSA-5970-1 (glibc)
+    judged by what is installed in the old image, and by the advisories that there were when the new one was made: what is installed in that is not known
+    one advisory counts by its date: the list of what is installed does not tell
+    CVE-2026-7001
+    ");
+}
+
+#[test]
+fn what_has_no_date_is_no_evidence_by_dates() {
+    let undated = |id: &str| {
+        let dated = advisory(7001, Some(SecurityLevel::High), "2026-09-15T10:00:00Z", "glibc", "2.36-9+deb12u11");
+        Advisory { id: id.parse().unwrap(), ..dated }
+    };
+    let level = |id| Case { advisories: Some(&[undated(id)]), ..Case::default() }.judged().level;
+    assert_eq!((level("DSA-5970-1"), level("CVE-2026-7001")), (SecurityLevel::High, SecurityLevel::Low));
+}

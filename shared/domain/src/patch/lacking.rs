@@ -115,7 +115,7 @@ fn by_findings(active: Active<'_>, published: &Published<'_>, now: Timestamp) ->
 }
 
 fn by_packages(active: Active<'_>, published: &Published<'_>, now: Timestamp) -> Option<Assessment> {
-    missing_fixes(active.installed?, published, None, now)
+    missing_fixes(active.installed?, published, active.channel.since, now)
 }
 
 /// The release to update to, where repositories are locked to one.

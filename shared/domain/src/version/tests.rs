@@ -73,6 +73,17 @@ fn a_list_without_epochs_is_compared_without_them() {
     assert_eq!(compare_installed(VersionOrder::Dpkg, "9.2", "1:9.2"), Some(Ordering::Less));
 }
 
+#[test]
+fn a_list_without_releases_decides_where_versions_differ() {
+    let rpm = |installed, fixed| compare_installed(VersionOrder::Rpm, installed, fixed);
+    assert_eq!(rpm("4.4.33", "4.4.34-1.amzn2023"), Some(Ordering::Less));
+    assert_eq!(rpm("4.4.33", "4.4.32-9.amzn2023"), Some(Ordering::Greater));
+    assert_eq!(rpm("4.4.33", "4.4.33-7.amzn2023"), None);
+    assert_eq!(rpm("4.4.33", "1:4.4.33-7.amzn2023"), None);
+    assert_eq!(rpm("4.4.33", "4.4.33"), Some(Ordering::Equal));
+    assert_eq!(compare_installed(VersionOrder::Dpkg, "9.2", "9.2-1"), Some(Ordering::Less), "a native package's");
+}
+
 fn version() -> impl Strategy<Value = String> {
     prop_oneof![
         "[0-2]{0,2}:?[0-2.]{0,4}[a~^+_-]{0,2}[0-2a]{0,2}(-[0-2.~+a]{0,3})?",

@@ -22,9 +22,14 @@ fn advisory(number: u32, package: &str, version: &str, kind: AdvisoryKind, issue
     }
 }
 
-fn missing(advisories: &[Advisory], threats: &Threats, until: Option<&str>) -> Option<Assessment> {
-    let have = [("openssl", "1:3.5.5-1.amzn2023.0.4"), ("curl", "8.17.0-1.amzn2023.0.1")];
-    let have = have.map(|(package, version)| Installed { package: package.into(), version: version.into() });
+fn missing(advisories: &[Advisory], threats: &Threats) -> Option<Assessment> {
+    missing_in(&[("openssl", "1:3.5.5-1.amzn2023.0.4"), ("curl", "8.17.0-1.amzn2023.0.1")], advisories, threats)
+}
+
+/// In an image that was built on 1 July.
+fn missing_in(have: &[(&str, &str)], advisories: &[Advisory], threats: &Threats) -> Option<Assessment> {
+    let of = |(package, version): &(&str, &str)| Installed { package: (*package).into(), version: (*version).into() };
+    let have: Vec<Installed> = have.iter().map(of).collect();
     let ecosystem: Ecosystem = "amazon-linux-2023".parse().unwrap();
     let published = Published {
         ecosystem: Some(&ecosystem),
@@ -33,7 +38,7 @@ fn missing(advisories: &[Advisory], threats: &Threats, until: Option<&str>) -> O
         threats,
         epss_threshold: Probability::TENTH,
     };
-    missing_fixes(&have, &published, until.map(at), at(NOW))
+    missing_fixes(&have, &published, at("2026-07-01T00:00:00Z"), at(NOW))
 }
 
 #[test]
@@ -43,13 +48,13 @@ fn what_an_image_lacks_is_told_with_the_version_that_it_needs() {
         advisory(2, "curl", "8.17.0-1.amzn2023.0.1", AdvisoryKind::Security, "2026-06-23T09:00:00Z"),
         advisory(3, "httpd", "2.4.66-1", AdvisoryKind::Security, "2026-06-24T09:00:00Z"),
     ];
-    let lacked = missing(&advisories, &Threats::default(), None).unwrap();
+    let lacked = missing(&advisories, &Threats::default()).unwrap();
     assert_eq!((lacked.level, lacked.confidence), (SecurityLevel::Medium, Confidence::Certain));
     assert_eq!(lacked.fixes.len(), 1);
     let package = lacked.fixes[0].package.as_ref().unwrap();
     assert_eq!((package.name.as_str(), package.fixed.as_str()), ("openssl", "1:3.5.5-1.amzn2023.0.5"));
     let exploited = [("CVE-2026-10001".parse().unwrap(), "2026-09-01".parse().unwrap())].into();
-    let lacked = missing(&advisories, &Threats { exploited, ..Threats::default() }, None).unwrap();
+    let lacked = missing(&advisories, &Threats { exploited, ..Threats::default() }).unwrap();
     assert_eq!(lacked.level, SecurityLevel::Critical);
     insta::assert_snapshot!(lacked.reasons.join("\n"), @r"
     lacks the fix of CVE-2026-10001 (openssl), which is known to be exploited since 1 September 2026
@@ -59,16 +64,23 @@ fn what_an_image_lacks_is_told_with_the_version_that_it_needs() {
 }
 
 #[test]
-fn what_is_issued_after_the_release_that_repositories_are_locked_to_is_not_lacked() {
-    let fix = advisory(1, "openssl", "1:3.5.5-1.amzn2023.0.5", AdvisoryKind::Security, "2026-06-22T09:00:00Z");
-    let lacks = |until| missing(std::slice::from_ref(&fix), &Threats::default(), until).is_some();
-    assert!(lacks(None) && lacks(Some("2026-06-22T09:00:00Z")));
-    assert!(!lacks(Some("2026-06-22T08:59:59Z")));
+fn where_releases_are_not_listed_what_was_issued_since_the_build_is_lacked() {
+    let look = |installed, issued| {
+        let fix = advisory(1, "openssl", "1:3.5.5-1.amzn2023.0.5", AdvisoryKind::Security, issued);
+        missing_in(&[("openssl", installed)], &[fix], &Threats::default()).map(|lacked| lacked.confidence)
+    };
+    let (before, since) = ("2026-06-22T09:00:00Z", "2026-07-22T09:00:00Z");
+    assert_eq!(look("3.5.4", before), Some(Confidence::Certain), "an older version is one whatever its release");
+    assert_eq!(look("3.5.5", before), None, "or each rebuild would lack it again");
+    assert_eq!(look("3.5.5", since), Some(Confidence::Likely));
+    assert_eq!(look("3.5.6", since), None);
+    let other = advisory(1, "httpd", "2.4.66-1", AdvisoryKind::Security, since);
+    assert_eq!(missing_in(&[("openssl", "3.5.5")], &[other], &Threats::default()), None, "it is not installed");
 }
 
 #[test]
 fn a_bug_is_no_reason() {
     let mut fix = advisory(1, "openssl", "1:3.5.5-1.amzn2023.0.5", AdvisoryKind::Bugfix, "2026-06-22T09:00:00Z");
     fix.cves.clear();
-    assert_eq!(missing(&[fix], &Threats::default(), None), None);
+    assert_eq!(missing(&[fix], &Threats::default()), None);
 }

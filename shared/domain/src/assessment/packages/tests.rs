@@ -6,11 +6,15 @@ fn installed(packages: &[(&str, &str)]) -> Vec<Installed> {
     packages.iter().map(of).collect()
 }
 
+fn rocky() -> Ecosystem {
+    "rocky-9".parse().unwrap()
+}
+
 fn advisory(fixes: &[(&str, &str)]) -> Advisory {
     let of = |(package, version): &(&str, &str)| Fix { package: (*package).into(), version: (*version).into() };
     Advisory {
         id: "RLSA-2025:1".parse().unwrap(),
-        ecosystem: "rocky-9".parse().unwrap(),
+        ecosystem: rocky(),
         kind: AdvisoryKind::Security,
         severity: None,
         title: String::new(),
@@ -24,7 +28,7 @@ fn advisory(fixes: &[(&str, &str)]) -> Advisory {
 /// What is lacked, as `package: installed < fixed`.
 fn lacks(have: &[(&str, &str)], fixes: &[(&str, &str)]) -> Vec<String> {
     let have = installed(have);
-    let lacked = Inventory::new(VersionOrder::Rpm, &have).lacks(&advisory(fixes));
+    let lacked = Inventory::new(&rocky(), &have).lacks(&advisory(fixes));
     let told = |it: FixedPackage| format!("{}: {} < {}", it.name, it.installed.unwrap_or_default(), it.fixed);
     lacked.into_iter().map(told).collect()
 }
@@ -63,6 +67,9 @@ fn a_module_is_fixed_by_its_own_stream() {
     assert_eq!(lacks(&have, &[("nodejs", "1:18.20.6-1.module_el9.5.0+2")]).len(), 1);
     assert_eq!(lacks(&have, &[("nodejs", "1:18.20.6-1.el9")]), [""; 0], "of no module");
     assert_eq!(lacks(&have, &[("python3", "3.9.19-1.module_el9.5.0+2")]), [""; 0], "of a module");
+    let bare = [("nodejs", "18.20.4")];
+    assert_eq!(lacks(&bare, &[("nodejs", "1:18.20.6-1.module_el9.5.0+2")]).len(), 1, "a release is not listed");
+    assert_eq!(lacks(&bare, &[("nodejs", "1:20.18.2-1.module_el9.5.0+2")]), [""; 0]);
 }
 
 #[test]
@@ -81,7 +88,7 @@ fn of_several_fixes_those_of_the_own_major_version_are_meant() {
 #[test]
 fn an_image_is_rid_of_what_it_has_no_more() {
     let have = installed(&[("kernel6.18", "1:6.18.51-1")]);
-    let inventory = Inventory::new(VersionOrder::Rpm, &have);
+    let inventory = Inventory::new(&rocky(), &have);
     let lacked = |name: &str, fixed: &str| FixedPackage { name: name.into(), installed: None, fixed: fixed.into() };
     assert!(inventory.is_rid_of(&lacked("kernel6.12", "1:6.12.70-1")));
     assert!(inventory.is_rid_of(&lacked("kernel6.18", "1:6.18.51-1")));
