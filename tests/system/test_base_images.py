@@ -236,9 +236,9 @@ def test_every_region_is_looked_at_and_each_move_is_recorded_where_it_happened(w
              for region in ["us-east-1", *REGIONS]]  # fmt: skip
     assert known == [here, *there]
     world.publish(base, region="eu-west-1")
+    # A scheduled look may have been there first: the table tells what moved, whoever saw it.
     runs = {run["region"]: run for run in world.invoke("watch-base-images")["regions"]}
     assert list(runs) == ["us-east-1", *REGIONS]
-    assert {region: len(run["moved"]) for region, run in runs.items()} == {"us-east-1": 0, "us-west-2": 0, "eu-west-1": 1}
     assert len(updates(world, base, "eu-west-1")) == 1 and updates(world, base, "us-west-2") == []
     for region, run in runs.items():
         kept = world.table.get("WATCH", f"REGION#{region}")
@@ -255,7 +255,7 @@ def test_a_region_that_is_down_does_not_stop_the_others(world):
     world.publish(base, region="us-west-2")
     runs = {run["region"]: run for run in world.invoke("watch-base-images")["regions"]}
     assert runs["us-east-1"]["troubles"] == {"unreachable": runs["us-east-1"]["watched"]}
-    assert len(runs["us-west-2"]["moved"]) == 1
+    assert len(updates(world, base, "us-west-2")) == 1
     world.aws.control("throttle/forget", {})
     assert "unreachable" not in world.watch()["troubles"] and world.trouble(base) is None
 
