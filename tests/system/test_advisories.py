@@ -57,8 +57,8 @@ def test_what_is_not_installed_makes_no_update_dangerous(world, published):
 
 
 def test_of_a_source_package_that_no_list_names_the_date_decides(world, published):
-    template = built(world, ["libssl3", "3.0.11-1~deb12u8"])
-    published("debian-dsa", DSA, dsa(day(world, 0), 9001, "CVE-2026-1001"))
+    template = built(world, ["libwbclient0", "2:4.17.12-0+deb12u1"])
+    published("debian-dsa", DSA, dsa(day(world, 0), 9001, "CVE-2026-1001", "samba", "2:4.17.12-0+deb12u2"))
     published("kev", KEV, kev(("CVE-2026-1001", day(world, 0, "%Y-%m-%d"))))
     collect(world, "debian-dsa", "kev")
     world.publish(template.base)

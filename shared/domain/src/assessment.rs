@@ -18,7 +18,7 @@ mod reasons;
 mod reassessment;
 mod windows;
 
-pub use missing::missing_fixes;
+pub use missing::{Missing, missing_fixes};
 pub use reassessment::{Change, ChangeKind, reassess};
 
 /// How an update is judged.
@@ -72,9 +72,18 @@ pub struct Side<'a> {
     /// The image.
     pub image: &'a SeenImage,
     /// What Amazon Inspector found in it, if it has scanned it.
-    pub findings: Option<&'a [Finding]>,
+    pub scan: Option<Scan<'a>>,
     /// What is installed in it, where somebody tells.
     pub packages: Option<&'a [Installed]>,
+}
+
+/// What Amazon Inspector found in an image, and when it looked.
+#[derive(Debug, Clone, Copy)]
+pub struct Scan<'a> {
+    /// When it last scanned it.
+    pub at: Timestamp,
+    /// What it found.
+    pub findings: &'a [Finding],
 }
 
 /// A finding of Amazon Inspector.
@@ -87,6 +96,9 @@ pub struct Finding {
     pub severity: Option<SecurityLevel>,
     /// Whether there is a fix.
     pub fixable: bool,
+    /// When it was first found, where that is told.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
 }
 
 /// What is known of what vendors published.

@@ -31,10 +31,12 @@ pub struct PatchId {
 }
 
 impl PatchId {
-    /// The finding that the image of a build lacks these fixes, in whatever order they are told.
+    /// The finding that the image of a build lacks these fixes, in whatever order they are told, which a release has
+    /// where repositories are locked: if that was not so, a later one may have them.
     #[must_use]
-    pub fn of(build: &BuildId, lacking: &[Fix]) -> Self {
+    pub fn of(build: &BuildId, lacking: &[Fix], release: Option<&str>) -> Self {
         let mut lacking: Vec<String> = lacking.iter().map(|fix| format!("{}={}", fix.package, fix.version)).collect();
+        lacking.extend(release.map(|release| format!("release={release}")));
         lacking.sort_unstable();
         lacking.dedup();
         Self { build: build.clone(), lacks: hash::short(&lacking.join("\n")) }
@@ -165,7 +167,7 @@ mod tests {
     fn patch(number: u32, at_least: &[Fix], release: Option<&str>) -> Patch {
         let build: BuildId = format!("python-ml-x86_64-{number}").parse().unwrap();
         Patch {
-            id: PatchId::of(&build, at_least),
+            id: PatchId::of(&build, at_least, None),
             base: "amazon-linux-2023".parse().unwrap(),
             base_image_id: "ami-00000001".parse().unwrap(),
             level: SecurityLevel::High,
@@ -246,9 +248,11 @@ mod tests {
     fn the_same_lack_is_the_same_patch_in_whatever_order_it_is_found() {
         let build: BuildId = "python-ml-x86_64-17".parse().unwrap();
         let (ssl, curl) = (fix("openssl", "1:3.0"), fix("curl", "8.1"));
-        let one = PatchId::of(&build, &[ssl.clone(), curl.clone()]);
-        assert_eq!(one, PatchId::of(&build, &[curl.clone(), ssl, curl.clone()]));
-        assert_ne!(one, PatchId::of(&build, &[curl]));
+        let one = PatchId::of(&build, &[ssl.clone(), curl.clone()], None);
+        assert_eq!(one, PatchId::of(&build, &[curl.clone(), ssl, curl.clone()], None));
+        assert_ne!(one, PatchId::of(&build, std::slice::from_ref(&curl), None));
+        let with = |release| PatchId::of(&build, std::slice::from_ref(&curl), Some(release));
+        assert_ne!(with("2023.9.20261101"), with("2023.9.20261117"), "another release is worth another try");
         assert_eq!(one.to_string().parse(), Ok(one));
         assert!("python-ml-x86_64-17/../x".parse::<PatchId>().is_err());
     }

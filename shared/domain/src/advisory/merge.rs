@@ -1,44 +1,58 @@
-//! What two readings of the same advisory tell together. Two feeds may tell of one, and not as much; and a feed may
-//! tell more of it later.
+//! What is kept of an advisory when its feed tells of it again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Advisory, AdvisoryId, AdvisoryKind};
+use super::{Advisory, AdvisoryId};
 
 impl Advisory {
-    /// This advisory, and what another reading of it tells: the one that was updated later counts, and the other fills
-    /// what it leaves open. Reading the same twice, in whatever order, changes nothing any more.
+    /// This advisory, as its feed tells of it now. What the feed leaves open, though it was known before, stays known:
+    /// another feed may have told it. Reading the same twice changes nothing any more.
     #[must_use]
-    pub fn merged(&self, other: &Self) -> Self {
-        let (counts, fills) = if other.updated > self.updated { (other, self) } else { (self, other) };
-        let either = |one: &Vec<_>, another: &Vec<_>| if one.is_empty() { another.clone() } else { one.clone() };
+    pub fn told_anew(&self, now: &Self) -> Self {
+        let or_before = |now: &Vec<_>, before: &Vec<_>| if now.is_empty() { before.clone() } else { now.clone() };
         Self {
-            id: counts.id.clone(),
-            ecosystem: counts.ecosystem.clone(),
-            kind: if fills.kind == AdvisoryKind::Security { fills.kind } else { counts.kind },
-            severity: counts.severity.or(fills.severity),
-            title: if counts.title.is_empty() { fills.title.clone() } else { counts.title.clone() },
-            cves: if counts.cves.is_empty() { fills.cves.clone() } else { counts.cves.clone() },
-            fixed: either(&counts.fixed, &fills.fixed),
-            issued: counts.issued.min(fills.issued),
-            updated: counts.updated,
+            id: now.id.clone(),
+            ecosystem: now.ecosystem.clone(),
+            kind: now.kind,
+            severity: now.severity.or(self.severity),
+            title: if now.title.is_empty() { self.title.clone() } else { now.title.clone() },
+            cves: if now.cves.is_empty() { self.cves.clone() } else { now.cves.clone() },
+            fixed: or_before(&now.fixed, &self.fixed),
+            issued: now.issued.min(self.issued),
+            updated: now.updated.max(self.updated),
+        }
+    }
+
+    /// This advisory, and what another record of it in the same reading tells.
+    fn and(mut self, other: &Self) -> Self {
+        let cves: BTreeSet<_> = self.cves.drain(..).chain(other.cves.iter().cloned()).collect();
+        let fixed: BTreeSet<_> = self.fixed.drain(..).chain(other.fixed.iter().cloned()).collect();
+        Self {
+            severity: self.severity.max(other.severity),
+            cves: cves.into_iter().collect(),
+            fixed: fixed.into_iter().collect(),
+            issued: self.issued.min(other.issued),
+            updated: self.updated.max(other.updated),
+            ..self
         }
     }
 }
 
-/// Those of the read advisories that are new, or tell more than what is known, as they are to be kept.
+/// Those of the advisories that a feed tells of whose content is another one than what is known, as they are to be kept.
 #[must_use]
 pub fn news(known: &[Advisory], read: Vec<Advisory>) -> Vec<Advisory> {
     let known: BTreeMap<&AdvisoryId, &Advisory> = known.iter().map(|advisory| (&advisory.id, advisory)).collect();
-    let mut news: BTreeMap<AdvisoryId, Advisory> = BTreeMap::new();
+    let mut told: BTreeMap<AdvisoryId, Advisory> = BTreeMap::new();
     for advisory in read {
-        let before = news.get(&advisory.id).or_else(|| known.get(&advisory.id).copied());
-        let merged = before.map_or_else(|| advisory.clone(), |before| before.merged(&advisory));
-        if before != Some(&merged) {
-            news.insert(merged.id.clone(), merged);
-        }
+        let told_already = told.remove(&advisory.id);
+        let whole = told_already.map_or_else(|| advisory.clone(), |before| before.and(&advisory));
+        told.insert(advisory.id, whole);
     }
-    news.into_values().collect()
+    let is_news = |now: Advisory| match known.get(&now.id) {
+        None => Some(now),
+        Some(before) => Some(before.told_anew(&now)).filter(|kept| kept != *before),
+    };
+    told.into_values().filter_map(is_news).collect()
 }
 
 #[cfg(test)]
@@ -47,7 +61,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::advisory::Fix;
+    use crate::advisory::{AdvisoryKind, Fix};
     use crate::level::SecurityLevel;
 
     fn at(hours: i64) -> Timestamp {
@@ -75,31 +89,51 @@ mod tests {
     }
 
     #[test]
-    fn a_feed_that_tells_less_takes_nothing_away() {
-        let kept = rich(1).merged(&poor(5));
+    fn what_its_feed_tells_now_counts_whatever_the_date() {
+        let more = Advisory {
+            severity: Some(SecurityLevel::Critical),
+            cves: vec!["CVE-2025-22023".parse().unwrap(), "CVE-2025-22024".parse().unwrap()],
+            ..rich(0)
+        };
+        let [kept] = news(&[rich(1)], vec![more.clone()]).try_into().unwrap();
+        assert_eq!(kept, Advisory { updated: at(1), ..more });
+        let [kept] = news(&[kept], vec![rich(1)]).try_into().unwrap();
+        assert_eq!(kept, rich(1), "what it takes back is gone");
+    }
+
+    #[test]
+    fn what_a_feed_leaves_open_stays_known() {
+        let kept = rich(1).told_anew(&poor(5));
         assert_eq!((kept.fixed.len(), kept.updated, kept.title.as_str()), (1, at(5), "kernel6.12 (important)"));
     }
 
     #[test]
     fn what_is_known_already_is_no_news() {
-        assert!(news(&[rich(1)], vec![rich(1), poor(1)]).is_empty());
+        assert!(news(&[rich(1)], vec![rich(1), rich(0)]).is_empty());
         assert_eq!(news(&[rich(1)], vec![rich(2)]).len(), 1);
-        assert_eq!(news(&[], vec![poor(1), rich(1)]), [Advisory { title: poor(1).title, ..rich(1) }]);
+    }
+
+    #[test]
+    fn two_records_of_one_reading_are_one_advisory() {
+        let other = Advisory {
+            cves: vec!["CVE-2025-22024".parse().unwrap()],
+            fixed: vec![Fix { package: "kernel6.12-tools".into(), version: "1:6.12.20-23.97.amzn2023".into() }],
+            ..rich(1)
+        };
+        let [kept] = news(&[], vec![rich(1), other]).try_into().unwrap();
+        assert_eq!((kept.cves.len(), kept.fixed.len()), (2, 2));
     }
 
     proptest! {
-        /// Two feeds in turn, whatever their dates, come to rest: nothing is written again and again.
         #[test]
-        fn readings_in_turn_come_to_rest(dates in prop::collection::vec((0_i64..4, any::<bool>()), 1..12)) {
-            let readings: Vec<Advisory> = dates.into_iter().map(|(date, is_rich)| if is_rich { rich(date) } else { poor(date) }).collect();
-            let mut kept = readings[0].clone();
-            for _ in 0..2 {
-                for reading in &readings {
-                    kept = kept.merged(reading);
+        fn what_was_read_is_no_news_when_it_is_read_again(readings in prop::collection::vec((0_i64..4, any::<bool>()), 1..6)) {
+            let mut known: Vec<Advisory> = Vec::new();
+            for (date, is_rich) in readings {
+                let reading = if is_rich { rich(date) } else { poor(date) };
+                if let [kept] = news(&known, vec![reading.clone()]).as_slice() {
+                    known = vec![kept.clone()];
                 }
-            }
-            for reading in &readings {
-                prop_assert_eq!(&kept.merged(reading), &kept);
+                prop_assert_eq!(news(&known, vec![reading]), vec![]);
             }
         }
     }

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::dates::{Between, end, settled};
 use super::packages::{Inventory, main_package};
 use super::windows::Days;
-use super::{Finding, FixedPackage, Published, Side};
+use super::{Finding, FixedPackage, Published, Scan, Side};
 use crate::advisory::{Advisory, CveId, Fix, Installed, VersionOrder};
 use crate::level::Confidence;
 
@@ -77,8 +77,10 @@ pub(super) fn gather<'a>(
     published: &Published<'a>,
     now: Timestamp,
 ) -> Option<Evidence<'a>> {
-    if let (Some(before), Some(after)) = (previous.findings, next.findings) {
-        return Some(by_findings(before, after, published));
+    // A scan from before the next image says nothing of what that was made to fix.
+    let is_recent = |scan: &Scan<'_>| settled(next.image).is_none_or(|made| made <= scan.at);
+    if let (Some(before), Some(after)) = (previous.scan.filter(is_recent), next.scan) {
+        return Some(by_findings(before.findings, after.findings, published));
     }
     let ecosystem = published.ecosystem?;
     if ecosystem.as_str().starts_with("windows-") {

@@ -1,5 +1,6 @@
 //! Which advisories an image lacks, by what is installed in it.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -7,26 +8,35 @@ use super::FixedPackage;
 use crate::advisory::{Advisory, Ecosystem, Fix, Installed, VersionOrder};
 use crate::version::{compare, compare_installed, has_release};
 
+mod names;
+
 /// What is installed in an image. Of a package of which several versions are, as of kernels, the newest counts: it is
 /// the one that runs.
 pub(super) struct Inventory<'a> {
     order: VersionOrder,
     /// Whether the packages that advisories name may be here under other names.
     has_other_names: bool,
-    newest: BTreeMap<&'a str, &'a str>,
+    /// By the names under which advisories may tell of them.
+    newest: BTreeMap<Cow<'a, str>, &'a str>,
 }
 
 impl<'a> Inventory<'a> {
     pub(super) fn new(ecosystem: &Ecosystem, installed: &'a [Installed]) -> Self {
         let order = ecosystem.order();
-        let mut newest: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut newest: BTreeMap<Cow<'a, str>, &str> = BTreeMap::new();
         for Installed { package, version } in installed {
-            let known = newest.entry(package).or_insert(version);
-            if compare(order, known, version) == Some(Ordering::Less) {
-                *known = version;
+            for name in std::iter::once(names::without_build(package)).chain(names::source(ecosystem, package)) {
+                let known = newest.entry(name).or_insert(version);
+                if compare(order, known, version) == Some(Ordering::Less) {
+                    *known = version;
+                }
             }
         }
         Self { order, has_other_names: ecosystem.names_sources(), newest }
+    }
+
+    fn version(&self, package: &str) -> Option<&'a str> {
+        self.newest.get(&*names::without_build(package)).copied()
     }
 
     /// The packages that an advisory fixes and that are installed without the fix.
@@ -36,7 +46,7 @@ impl<'a> Inventory<'a> {
             versions.entry(package).or_default().push(version);
         }
         let lacked = versions.into_iter().filter_map(|(package, versions)| {
-            let installed = *self.newest.get(package)?;
+            let installed = self.version(package)?;
             let needed = self.needed(package, installed, &versions)?;
             Some(FixedPackage {
                 name: package.to_owned(),
@@ -52,7 +62,7 @@ impl<'a> Inventory<'a> {
     pub(super) fn may_lack(&self, advisory: &Advisory) -> Vec<FixedPackage> {
         let open =
             advisory.fixed.iter().filter(|fix| !fix.version.is_empty()).filter_map(|Fix { package, version }| {
-                let installed = self.newest.get(package.as_str()).copied();
+                let installed = self.version(package);
                 let is_open = match installed {
                     Some(installed) => {
                         are_of_one_stream(package, installed, version)
@@ -85,7 +95,7 @@ impl<'a> Inventory<'a> {
     /// Whether an image has no more of what was wrong with a package: it has the fix, or does not have the package. If
     /// that cannot be told it counts as rid of it, for a move that fixes too much is only made too early.
     pub(super) fn is_rid_of(&self, lacked: &FixedPackage) -> bool {
-        self.newest.get(lacked.name.as_str()).is_none_or(|installed| {
+        self.version(&lacked.name).is_none_or(|installed| {
             compare_installed(self.order, installed, &lacked.fixed).is_none_or(|ordering| ordering.is_ge())
         })
     }
@@ -96,7 +106,9 @@ impl<'a> Inventory<'a> {
 /// fix several lines of them side by side, under one name. That a package is a module's stands in its release.
 fn are_of_one_stream(package: &str, installed: &str, fixed: &str) -> bool {
     let is_modular = |version: &str| version.contains(".module");
-    let is_kernel = package.starts_with("kernel") || package == "perf" || package.ends_with("-perf");
+    let is_kernel = ["kernel", "linux-"].iter().any(|begins| package.starts_with(begins))
+        || ["linux", "perf"].contains(&package)
+        || package.ends_with("-perf");
     let alike = match (is_modular(fixed), is_kernel) {
         (true, _) => 1,
         (false, true) => 2,

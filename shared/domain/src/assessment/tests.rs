@@ -55,11 +55,12 @@ struct Case<'a> {
     advisories: Option<&'a [Advisory]>,
     packages: (Option<&'a [Installed]>, Option<&'a [Installed]>),
     findings: (Option<&'a [Finding]>, Option<&'a [Finding]>),
+    scanned_at: Option<&'a str>,
     threats: Threats,
     read_at: Option<&'a str>,
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
     fn judged(&self) -> Assessment {
         self.judged_as("ubuntu-22.04", &ubuntu("20260910"), &ubuntu("20260923"))
     }
@@ -73,8 +74,10 @@ impl Case<'_> {
             threats: &self.threats,
             epss_threshold: Probability::TENTH,
         };
-        let previous = Side { image: previous, findings: self.findings.0, packages: self.packages.0 };
-        let next = Side { image: next, findings: self.findings.1, packages: self.packages.1 };
+        let scanned = at(self.scanned_at.unwrap_or("2026-09-24T00:00:00Z"));
+        let scan = |findings: Option<&'a [Finding]>| findings.map(|findings| Scan { at: scanned, findings });
+        let previous = Side { image: previous, scan: scan(self.findings.0), packages: self.packages.0 };
+        let next = Side { image: next, scan: scan(self.findings.1), packages: self.packages.1 };
         assess(previous, next, &published, at("2026-09-24T12:00:00Z"))
     }
 }
@@ -234,7 +237,7 @@ fn without_any_evidence_a_move_counts_as_high() {
 
 #[test]
 fn inspectors_findings_come_first() {
-    let finding = |number, severity, fixable| Finding { cve: cve(number), severity, fixable };
+    let finding = |number, severity, fixable| Finding { cve: cve(number), severity, fixable, since: None };
     let old = [
         finding(7001, Some(SecurityLevel::Medium), true),
         finding(7002, Some(SecurityLevel::Critical), false),
@@ -262,6 +265,8 @@ fn inspectors_findings_come_first() {
     ");
     let case = Case { findings: (Some(&old), None), advisories: None, ..case };
     assert_eq!(case.judged(), without_evidence(), "of one image alone they tell nothing");
+    let case = Case { findings: (Some(&old), Some(&new)), scanned_at: Some("2026-09-22T23:59:59Z"), ..case };
+    assert_eq!(case.judged(), without_evidence(), "nor of what came after the scan");
 }
 
 #[test]
@@ -357,16 +362,16 @@ fn of_debian_a_source_package_that_no_list_names_is_judged_by_dates() {
         ..advisory(number, None, issued, package, "3.0.17-1~deb12u2")
     };
     let advisories = [
-        of("DSA-5970-1", 7001, "2026-09-15T10:00:00Z", "glibc"),
-        of("DSA-5971-1", 7002, "2026-08-15T10:00:00Z", "glibc"),
+        of("DSA-5970-1", 7001, "2026-09-15T10:00:00Z", "samba"),
+        of("DSA-5971-1", 7002, "2026-08-15T10:00:00Z", "samba"),
         of("DSA-5972-1", 7003, "2026-09-16T10:00:00Z", "openssl"),
-        of("CVE-2026-7004", 7004, "2026-09-16T10:00:00Z", "glibc"),
+        of("CVE-2026-7004", 7004, "2026-09-16T10:00:00Z", "samba"),
     ];
-    let listed = installed(&[("openssl", "3.0.17-1~deb12u2"), ("libc6", "2.36-9+deb12u10")]);
+    let listed = installed(&[("openssl", "3.0.17-1~deb12u2"), ("libwbclient0", "2:4.17.12+dfsg-0+deb12u1")]);
     let case = Case { advisories: Some(&advisories), packages: (Some(&listed), None), ..Case::default() };
     insta::assert_snapshot!(told(&case.judged_as("debian-12", &ubuntu("20260910"), &ubuntu("20260923"))), @r"
     security, high, likely
-    one advisory without a rating by the vendor, which counts as high, DSA-5970-1 (glibc)
+    one advisory without a rating by the vendor, which counts as high, DSA-5970-1 (samba)
     judged by what is installed in the old image, and by the advisories that there were when the new one was made: what is installed in that is not known
     one advisory counts by its date: the list of what is installed does not tell
     CVE-2026-7001

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{Patch, PatchId, Release};
-use crate::advisory::{AdvisoryId, Ecosystem, Fix, Installed};
-use crate::assessment::{Assessment, Finding, FixedCve, Published, Side, assess, missing_fixes};
+use crate::advisory::{AdvisoryId, CveId, Ecosystem, Fix, Installed};
+use crate::assessment::{Assessment, Finding, FixedCve, Published, Scan, Side, assess, missing_fixes};
 use crate::build::Channel;
 use crate::duration::after;
 use crate::level::SecurityLevel;
@@ -20,10 +20,15 @@ pub struct Active<'a> {
     pub channel: &'a Channel,
     /// What its base image was called, where that is known.
     pub base_image_name: &'a str,
+    /// Up to when its packages are: to the beginning of its build, or to the release that its repositories are locked to.
+    pub as_of: Timestamp,
     /// What is installed in it, where that is known.
     pub installed: Option<&'a [Installed]>,
     /// What Amazon Inspector found in it, if it has scanned it.
-    pub findings: Option<&'a [Finding]>,
+    pub scan: Option<Scan<'a>>,
+    /// The vulnerabilities whose fixes its build was to bring. What Inspector finds of them all the same, such as in an
+    /// old kernel that is kept beside the new one, no other build takes away.
+    pub brought: &'a BTreeSet<CveId>,
 }
 
 /// What becomes of an active image whose base image has not moved.
@@ -53,17 +58,15 @@ pub fn lack(
     policy: &Policy,
     now: Timestamp,
 ) -> Lack {
-    let lacks = [by_findings(active, published, now), by_packages(active, published, now)];
-    let fixes: Vec<FixedCve> = lacks.iter().flatten().flat_map(|lacks| lacks.fixes.iter().cloned()).collect();
-    let Some(worst) = lacks.into_iter().flatten().max_by_key(|lacks| lacks.level) else { return Lack::Nothing };
-    if fixes.is_empty() {
-        return Lack::Nothing;
-    }
-    let advisories: BTreeSet<AdvisoryId> = fixes.iter().filter_map(|fix| fix.advisory.clone()).collect();
+    let found = by_findings(active, published, now);
+    let missing = active.installed.and_then(|installed| missing_fixes(installed, published, active.as_of, now));
+    let lacks = found.iter().chain(missing.as_ref().map(|missing| &missing.assessment));
+    let Some(worst) = lacks.clone().max_by_key(|lacks| lacks.level).cloned() else { return Lack::Nothing };
+    let fixes = merged(lacks.flat_map(|lacks| lacks.fixes.iter().cloned()).collect());
+    let mut advisories: BTreeSet<AdvisoryId> = fixes.iter().filter_map(|fix| fix.advisory.clone()).collect();
+    advisories.extend(missing.iter().flat_map(|missing| missing.advisories.iter().cloned()));
     if worst.level < SecurityLevel::High {
-        let known = published.advisories.unwrap_or_default();
-        let issued = known.iter().filter(|advisory| advisories.contains(&advisory.id)).map(|advisory| advisory.issued);
-        let until = after(issued.min().unwrap_or(now), policy.security_window);
+        let until = after(since(active, published, &fixes, &advisories), policy.security_window);
         if until > now {
             return Lack::CanWait { until };
         }
@@ -72,13 +75,7 @@ pub fn lack(
         Ok(release) => release,
         Err(reason) => return Lack::NotServed(reason),
     };
-    let mut at_least: Vec<Fix> = fixes
-        .iter()
-        .filter_map(|fix| fix.package.as_ref())
-        .map(|package| Fix { package: package.name.clone(), version: package.fixed.clone() })
-        .collect();
-    at_least.sort_unstable();
-    at_least.dedup();
+    let at_least: Vec<Fix> = missing.map(|missing| missing.at_least.into_iter().collect()).unwrap_or_default();
     // Where packages are not known, what is lacking is told by its vulnerabilities.
     let lacking = if at_least.is_empty() {
         fixes.iter().map(|fix| Fix { package: fix.cve.to_string(), version: String::new() }).collect()
@@ -87,12 +84,12 @@ pub fn lack(
     };
     let channel = active.channel;
     Lack::Patch(Box::new(Patch {
-        id: PatchId::of(&channel.build, &lacking),
+        id: PatchId::of(&channel.build, &lacking, release.as_deref()),
         base: channel.base.clone(),
         base_image_id: channel.base_image_id.clone(),
         level: worst.level,
         advisories: advisories.into_iter().collect(),
-        fixes: merged(fixes),
+        fixes,
         at_least,
         release,
         reasons: worst.reasons,
@@ -102,20 +99,31 @@ pub fn lack(
 
 /// What Amazon Inspector found and has a fix: as if the next image had none of it.
 fn by_findings(active: Active<'_>, published: &Published<'_>, now: Timestamp) -> Option<Assessment> {
-    let findings = active.findings.filter(|found| found.iter().any(|finding| finding.fixable))?;
+    let findings = active.scan?.findings.iter().filter(|it| it.fixable && !active.brought.contains(&it.cve));
+    let findings: Vec<Finding> = findings.cloned().collect();
     let image = SeenImage {
         image_id: active.channel.base_image_id.clone(),
         image_name: String::new(),
         created_at: None,
         root_device: None,
     };
-    let with = Side { image: &image, findings: Some(findings), packages: None };
-    let without = Side { image: &image, findings: Some(&[]), packages: None };
+    let with = Side { image: &image, scan: Some(Scan { at: now, findings: &findings }), packages: None };
+    let without = Side { image: &image, scan: Some(Scan { at: now, findings: &[] }), packages: None };
     Some(assess(with, without, published, now)).filter(|lacks| !lacks.fixes.is_empty())
 }
 
-fn by_packages(active: Active<'_>, published: &Published<'_>, now: Timestamp) -> Option<Assessment> {
-    missing_fixes(active.installed?, published, active.channel.since, now)
+/// Since when the fixes are out that an image lacks, as far as anybody tells; otherwise since it is.
+fn since(
+    active: Active<'_>,
+    published: &Published<'_>,
+    fixes: &[FixedCve],
+    advisories: &BTreeSet<AdvisoryId>,
+) -> Timestamp {
+    let known = published.advisories.unwrap_or_default().iter();
+    let issued = known.filter(|advisory| advisories.contains(&advisory.id)).map(|advisory| advisory.issued);
+    let found = active.scan.map(|scan| scan.findings).unwrap_or_default().iter();
+    let is_lacked = |finding: &&Finding| fixes.iter().any(|fix| fix.cve == finding.cve);
+    issued.chain(found.filter(is_lacked).filter_map(|finding| finding.since)).min().unwrap_or(active.as_of)
 }
 
 /// The release to update to, where repositories are locked to one.
@@ -196,7 +204,14 @@ mod tests {
         };
         let channel = channel("some-base");
         let installed = [Installed { package: "openssl".into(), version: installed.into() }];
-        let active = Active { channel: &channel, base_image_name, installed: Some(&installed), findings: None };
+        let active = Active {
+            channel: &channel,
+            base_image_name,
+            as_of: channel.since,
+            installed: Some(&installed),
+            scan: None,
+            brought: &BTreeSet::new(),
+        };
         lack(active, &published, newest, &Policy::default(), now())
     }
 
@@ -259,14 +274,28 @@ mod tests {
             cve: "CVE-2026-0002".parse().unwrap(),
             severity: Some(SecurityLevel::Critical),
             fixable,
+            since: None,
         };
         let channel = channel("ubuntu-22.04");
-        let look = |findings: &[Finding]| {
-            let active = Active { channel: &channel, base_image_name: "n", installed: None, findings: Some(findings) };
+        let look = |findings: &[Finding], brought: &[&str]| {
+            let brought = brought.iter().map(|cve| cve.parse().unwrap()).collect();
+            let active = Active {
+                channel: &channel,
+                base_image_name: "n",
+                as_of: channel.since,
+                installed: None,
+                scan: Some(Scan { at: now(), findings }),
+                brought: &brought,
+            };
             lack(active, &published, None, &Policy::default(), now())
         };
-        assert_eq!(look(&[finding(false)]), Lack::Nothing);
-        let found = patch(look(&[finding(true)]));
+        assert_eq!(look(&[finding(false)], &[]), Lack::Nothing);
+        let found = patch(look(&[finding(true)], &[]));
         assert_eq!((found.level, found.at_least.len()), (SecurityLevel::Critical, 0));
+        assert_eq!(look(&[finding(true)], &["CVE-2026-0002"]), Lack::Nothing, "its build was to bring that");
+        let medium = |since| Finding { severity: Some(SecurityLevel::Medium), since, ..finding(true) };
+        let first = at("2026-11-16T12:00:00Z");
+        assert_eq!(look(&[medium(Some(first))], &[]), Lack::CanWait { until: at("2026-11-23T12:00:00Z") });
+        assert_eq!(patch(look(&[medium(None)], &[])).level, SecurityLevel::Medium, "for as long as the image is");
     }
 }

@@ -84,7 +84,7 @@ fn judge(data: &Data, (previous, next): (&Release, &Release), advisories: &[Advi
     let seen =
         |release: &Release| image(format!("amzn2-ami-hvm-{}-x86_64-gp2", release.version), Some(at(release.date, 12)));
     let (previous, next_image) = (seen(previous), seen(next));
-    let side = |image| Side { image, findings: None, packages: None };
+    let side = |image| Side { image, scan: None, packages: None };
     let now = at(day, 18);
     let ecosystem: Ecosystem = "amazon-linux-2".parse().unwrap();
     let threats = data.threats.as_of(day);

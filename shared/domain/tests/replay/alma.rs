@@ -156,7 +156,7 @@ impl Distribution {
             threats: &threats,
             epss_threshold: Probability::TENTH,
         };
-        let side = |image, packages, known: bool| Side { image, findings: None, packages: known.then_some(packages) };
+        let side = |image, packages, known: bool| Side { image, scan: None, packages: known.then_some(packages) };
         assess(side(&old_image, old, old_known), side(&new_image, new, new_known), &published, now)
     }
 

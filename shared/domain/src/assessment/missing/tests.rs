@@ -28,6 +28,10 @@ fn missing(advisories: &[Advisory], threats: &Threats) -> Option<Assessment> {
 
 /// In an image that was built on 1 July.
 fn missing_in(have: &[(&str, &str)], advisories: &[Advisory], threats: &Threats) -> Option<Assessment> {
+    lacked_in(have, advisories, threats).map(|missing| missing.assessment)
+}
+
+fn lacked_in(have: &[(&str, &str)], advisories: &[Advisory], threats: &Threats) -> Option<Missing> {
     let of = |(package, version): &(&str, &str)| Installed { package: (*package).into(), version: (*version).into() };
     let have: Vec<Installed> = have.iter().map(of).collect();
     let ecosystem: Ecosystem = "amazon-linux-2023".parse().unwrap();
@@ -83,4 +87,17 @@ fn a_bug_is_no_reason() {
     let mut fix = advisory(1, "openssl", "1:3.5.5-1.amzn2023.0.5", AdvisoryKind::Bugfix, "2026-06-22T09:00:00Z");
     fix.cves.clear();
     assert_eq!(missing(&[fix], &Threats::default()), None);
+}
+
+#[test]
+fn every_package_of_an_advisory_that_is_installed_without_its_fix_is_to_be_updated() {
+    let mut fix = advisory(1, "openssl", "1:3.5.5-1.amzn2023.0.5", AdvisoryKind::Security, "2026-06-22T09:00:00Z");
+    fix.cves.clear();
+    let of = |package: &str| Fix { package: package.into(), version: "1:3.5.5-1.amzn2023.0.5".into() };
+    fix.fixed.extend([of("openssl-libs"), of("openssl-devel")]);
+    let old = "1:3.5.5-1.amzn2023.0.4";
+    let lacked = lacked_in(&[("openssl", old), ("openssl-libs", old)], &[fix.clone()], &Threats::default()).unwrap();
+    assert_eq!(lacked.at_least, [of("openssl"), of("openssl-libs")].into());
+    assert_eq!(lacked.advisories, [fix.id].into(), "though it names no vulnerability");
+    assert_eq!(lacked.assessment.level, SecurityLevel::Medium);
 }

@@ -27,8 +27,12 @@ fn advisory(fixes: &[(&str, &str)]) -> Advisory {
 
 /// What is lacked, as `package: installed < fixed`.
 fn lacks(have: &[(&str, &str)], fixes: &[(&str, &str)]) -> Vec<String> {
+    lacks_of("rocky-9", have, fixes)
+}
+
+fn lacks_of(ecosystem: &str, have: &[(&str, &str)], fixes: &[(&str, &str)]) -> Vec<String> {
     let have = installed(have);
-    let lacked = Inventory::new(&rocky(), &have).lacks(&advisory(fixes));
+    let lacked = Inventory::new(&ecosystem.parse().unwrap(), &have).lacks(&advisory(fixes));
     let told = |it: FixedPackage| format!("{}: {} < {}", it.name, it.installed.unwrap_or_default(), it.fixed);
     lacked.into_iter().map(told).collect()
 }
@@ -105,4 +109,30 @@ fn an_advisory_is_about_the_package_that_the_others_are_named_after() {
     assert_eq!(of(&["rv", "kernel-devel", "kernel", "kernel-core", "bpftool"]).as_deref(), Some("kernel"));
     assert_eq!(of(&["libb", "liba"]).as_deref(), Some("liba"));
     assert_eq!(of(&[]), None);
+}
+
+/// As the record of USN-7095-1 names packages: by the number of the build that has the fix, which nobody has installed.
+#[test]
+fn a_kernel_whose_packages_are_called_after_their_build_lacks_a_later_build() {
+    let have = [("linux-image-6.8.0-1016-aws", "6.8.0-1016.17"), ("linux-aws", "6.8.0.1016.17")];
+    let fix = |version| [("linux-image-6.8.0-1017-aws", version)];
+    assert_eq!(
+        lacks_of("ubuntu-24.04", &have, &fix("6.8.0-1017.18")),
+        ["linux-image-6.8.0-1017-aws: 6.8.0-1016.17 < 6.8.0-1017.18"]
+    );
+    assert_eq!(lacks_of("ubuntu-24.04", &have, &fix("6.8.0-1016.17")), [""; 0]);
+    assert_eq!(lacks_of("ubuntu-24.04", &have, &[("linux-image-6.11.0-1004-aws", "6.11.0-1004.4")]), [""; 0], "another line");
+    assert_eq!(lacks_of("ubuntu-24.04", &have, &[("linux-image-6.8.0-1017-gcp", "6.8.0-1017.18")]), [""; 0], "not here");
+    let both = [("linux-image-6.8.0-1016-aws", "6.8.0-1016.17"), ("linux-image-6.8.0-1017-aws", "6.8.0-1017.18")];
+    assert_eq!(lacks_of("ubuntu-24.04", &both, &fix("6.8.0-1017.18")), [""; 0], "the old one is kept beside the new");
+}
+
+#[test]
+fn of_debian_an_installed_package_lacks_what_its_source_package_has_fixed() {
+    let have = [("libssl3", "3.0.17-1~deb12u1"), ("linux-image-6.1.0-37-cloud-amd64", "6.1.140-1")];
+    let fixes = [("openssl", "3.0.17-1~deb12u2"), ("linux", "6.1.147-1"), ("chromium", "139.0-1")];
+    assert_eq!(
+        lacks_of("debian-12", &have, &fixes),
+        ["linux: 6.1.140-1 < 6.1.147-1", "openssl: 3.0.17-1~deb12u1 < 3.0.17-1~deb12u2"]
+    );
 }

@@ -44,9 +44,12 @@ impl World {
             threats: &self.threats,
             epss_threshold: self.threshold,
         };
+        fn scan(findings: &Option<Vec<Finding>>) -> Option<Scan<'_>> {
+            findings.as_deref().map(|findings| Scan { at: day(NOW), findings })
+        }
         let previous =
-            Side { image: &previous, findings: self.findings.0.as_deref(), packages: self.packages.0.as_deref() };
-        let next = Side { image: &next, findings: self.findings.1.as_deref(), packages: self.packages.1.as_deref() };
+            Side { image: &previous, scan: scan(&self.findings.0), packages: self.packages.0.as_deref() };
+        let next = Side { image: &next, scan: scan(&self.findings.1), packages: self.packages.1.as_deref() };
         assess(previous, next, &published, day(NOW))
     }
 
@@ -93,6 +96,7 @@ fn findings() -> impl Strategy<Value = Option<Vec<Finding>>> {
         cve: cve(number),
         severity: Some(severity),
         fixable,
+        since: None,
     });
     proptest::option::weighted(0.3, vec(finding, 0..5))
 }
