@@ -1,18 +1,30 @@
-//! Finding active images that lack fixes, and asking for a rebuild of them on the same base image.
+//! Finding active images that lack fixes, and asking for a rebuild of them.
 
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
 use jiff::Timestamp;
-use prism_aws::error::Result;
+use prism_aws::error::{Error, Result};
 use prism_aws::table::Applied;
-use prism_aws::{fault, inventory, packages, patches, requests, settings};
+use prism_aws::{builds, fault, inventory, packages, patches, requests};
+use prism_domain::advisory::CveId;
+use prism_domain::build::{Build, EndingKind};
 use prism_domain::catalogue::BaseImage;
-use prism_domain::id::{Region, Target};
-use prism_domain::patch::{Active, Lack, Patch, Release, lack};
+use prism_domain::duration::after;
+use prism_domain::id::{RequestId, Target};
+use prism_domain::level::SecurityLevel;
+use prism_domain::patch::{Active, Lack, Patch, Release, as_of, lack};
 use prism_domain::policy::Policy;
 use prism_domain::request::RequestInput;
 use prism_domain::update::TrackedImage;
+use prism_domain::zone::Zone;
+use prism_ec2::Scanned;
 use prism_ec2::judge::Judge;
 
-use crate::{AssessUpdates, Output};
+use crate::AssessUpdates;
+
+/// How long after a patch's build has failed the same patch is asked for again.
+const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is known of the base image.
 #[derive(Debug, Clone, Copy)]
@@ -20,64 +32,101 @@ pub(crate) struct Known<'a> {
     pub base: &'a BaseImage,
     pub tracked: &'a TrackedImage,
     pub newest: Option<Release>,
+    /// The worst level of its moves whose rebuilds wait for nobody.
+    pub moving: Option<SecurityLevel>,
     pub policy: &'a Policy,
 }
 
+/// What comparing an image came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// There is no image.
+    Passed,
+    /// Nothing is to be done.
+    Done,
+    /// A rebuild was asked for.
+    AskedFor,
+}
+
 impl AssessUpdates {
-    /// Compares an active image with what is published, and asks for a rebuild if it lacks what cannot wait. One whose
-    /// base image has moved is rebuilt for that, and gets the fixes with it.
+    /// Compares an active image with what is published, and asks for a rebuild if it lacks what cannot wait. One that is
+    /// rebuilt on what its base image is now, for a reason that is as bad, gets the fixes with that.
     pub(crate) async fn compare(
         &self,
-        judge: &mut Judge<'_>,
+        judge: &Judge<'_>,
         target: &Target,
         known: Known<'_>,
         now: Timestamp,
-        output: &mut Output,
-    ) -> Result<()> {
-        let Some(channel) = inventory::channel(&self.table, target).await? else { return Ok(()) };
-        if channel.base_image_id != known.tracked.current.image_id {
-            return Ok(());
-        }
+    ) -> Result<Compared> {
+        let Some(channel) = inventory::channel(&self.table, target).await? else { return Ok(Compared::Passed) };
+        let build = builds::get(&self.table, &channel.build).await?;
         let installed = packages::of(&self.table, &channel.build).await?;
-        let region: Region = settings::parsed("AWS_REGION")?;
-        let findings = match channel.amis.get(&region) {
+        let scanned = match channel.amis.get(&self.region) {
             Some(ami) => judge.findings(ami).await,
             None => None,
         };
-        output.compared += 1;
+        let published = judge.published(known.base);
+        let tracked = known.tracked;
+        let mut images = std::iter::once(&tracked.current).chain(tracked.past.iter().map(|past| &past.image));
+        let own = images.find(|image| image.image_id == channel.base_image_id);
         let active = Active {
             channel: &channel,
-            base_image_name: &known.tracked.current.image_name,
+            base_image_name: &tracked.current.image_name,
+            as_of: as_of(published.ecosystem, &build, own, channel.since),
             installed: installed.as_deref(),
-            findings: findings.as_deref(),
+            scan: scanned.as_ref().map(Scanned::scan),
+            brought: &self.brought(&build).await?,
         };
-        match lack(active, &judge.published_of(known.base).await?, known.newest, known.policy, now) {
-            Lack::Nothing => Ok(()),
-            Lack::CanWait { until } => {
-                tracing::debug!(%target, %until, "what the image lacks can wait");
-                Ok(())
+        match lack(active, &published, known.newest, known.policy, now) {
+            Lack::Nothing => {}
+            Lack::CanWait { until } => tracing::debug!(%target, %until, "what the image lacks can wait"),
+            Lack::NotServed(reason) => tracing::info!(%target, "the image lacks fixes, but {reason}"),
+            Lack::Patch(patch) => {
+                let is_behind = channel.base_image_id != tracked.current.image_id;
+                if !is_behind || known.moving < Some(patch.level) {
+                    return self.ask_for(target, &patch, now).await;
+                }
             }
-            Lack::NotServed(reason) => {
-                tracing::info!(%target, "the image lacks fixes, but {reason}");
-                Ok(())
-            }
-            Lack::Patch(patch) => self.ask_for(target, &patch, output).await,
         }
+        Ok(Compared::Done)
     }
 
-    /// Keeps what is lacking, and asks for a build, once: the same lack is the same request.
-    async fn ask_for(&self, target: &Target, patch: &Patch, output: &mut Output) -> Result<()> {
-        let request = requests::of_patch(&patch.id)?;
-        if requests::find(&self.table, &request).await?.is_some() {
-            return Ok(());
+    /// The vulnerabilities whose fixes a build was to bring.
+    async fn brought(&self, build: &Build) -> Result<BTreeSet<CveId>> {
+        let Some(patch) = build.frozen.as_ref().and_then(|frozen| frozen.patch.as_ref()) else {
+            return Ok(BTreeSet::new());
+        };
+        let mut brought = BTreeSet::new();
+        for id in &patch.ids {
+            let found = patches::find(&self.table, id).await?;
+            brought.extend(found.into_iter().flat_map(|found| found.fixes).map(|fix| fix.cve));
         }
-        // Lost: it was found before, and nothing was asked for yet.
+        Ok(brought)
+    }
+
+    /// Keeps what is lacking, and asks for a build: once for the same lack, and again each day on which it is still
+    /// there and the build has failed.
+    async fn ask_for(&self, target: &Target, patch: &Patch, now: Timestamp) -> Result<Compared> {
+        let Some(request) = self.unasked(requests::of_patch(&patch.id)?, now).await? else { return Ok(Compared::Done) };
+        // Lost: it was found before, and nothing was asked for yet, or that failed.
         let _: Applied = self.table.transact("recording a patch", vec![patches::insert(patch)?]).await?;
         fault::point("assess-updates.patch-recorded");
         self.workflow.start(&request, &RequestInput::for_patch(target, patch.id.clone())).await?;
         fault::point("assess-updates.patch-asked-for");
-        output.patches += 1;
         tracing::info!(%target, patch = %patch.id, level = %patch.level, "a rebuild is asked for");
-        Ok(())
+        Ok(Compared::AskedFor)
+    }
+
+    /// The name under which a request has not been made yet; none if it is being answered, or was answered well.
+    async fn unasked(&self, request: RequestId, now: Timestamp) -> Result<Option<RequestId>> {
+        let Some(record) = requests::find(&self.table, &request).await? else { return Ok(Some(request)) };
+        let ending = builds::get(&self.table, &record.build).await?.ending;
+        let is_due = ending.is_some_and(|it| it.kind == EndingKind::Failed && after(it.at, AGAIN) <= now);
+        if !is_due {
+            return Ok(None);
+        }
+        let name = format!("{request}-{}", Zone::utc().date(now).strftime("%Y%m%d"));
+        let again: RequestId = name.parse().map_err(|error| Error::malformed("a request id", error))?;
+        Ok(requests::find(&self.table, &again).await?.is_none().then_some(again))
     }
 }

@@ -1,30 +1,48 @@
 //! assess-updates: judges the updates of the last month anew, by what is known now, and finds active images that lack
 //! fixes though their base image has not moved. It runs when something new was collected, and every few hours.
 //!
-//! An update that turns out to be worse is answered again, so that a build that is queued moves up with it.
+//! An update that turns out to be worse is answered again, so that a build that is queued moves up with it. Updates come
+//! first; images are compared as long as there is time, and by another run where this one does not come to all.
 
 mod lacking;
 mod reassessing;
 
 use aws_config::SdkConfig;
-use jiff::SignedDuration;
+use futures_util::stream::{self, StreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+use prism_aws::base_images::UpdateRecord;
 use prism_aws::error::Result;
 use prism_aws::runtime::Function;
 use prism_aws::table::Table;
 use prism_aws::workflow::Workflow;
 use prism_aws::{base_images, clock, policies, settings};
-use prism_domain::id::Region;
+use prism_domain::id::{Region, Target};
+use prism_domain::level::SecurityLevel;
 use prism_domain::patch::Release;
+use prism_domain::policy::Policy;
+use prism_domain::update::Direction;
 use prism_ec2::Images;
 use prism_ec2::judge::Judge;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::{Duration, Instant};
+
+use lacking::{Compared, Known};
 
 /// For how long an update is judged anew.
 const JUDGED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How many of a base image's newest updates are judged anew.
 const MOVES: usize = 3;
+
+/// How many images are compared at a time.
+const AT_ONCE: usize = 16;
+
+/// For how long images are compared, of the 15 minutes that a run may take.
+const COMPARING: Duration = Duration::from_mins(12);
+
+/// How often it runs by itself, in seconds: every three hours.
+const INTERVAL: i64 = 3 * 3600;
 
 /// The function.
 #[derive(Debug)]
@@ -49,6 +67,8 @@ pub struct Output {
     compared: usize,
     /// Those for which a rebuild was asked for.
     patches: usize,
+    /// Those for which there was no time.
+    left: usize,
     /// Judgements that failed, and are made again the next time.
     failed: usize,
 }
@@ -76,27 +96,74 @@ impl Function for AssessUpdates {
         let newest = tracked.iter().filter_map(|one| Release::of_image(&one.current.image_name)).max();
         let mut judge = Judge::new(&self.images, &self.table, &self.advisories, &policy, now).await?;
         let mut output = Output::default();
+        let mut ahead: Vec<(Target, Known<'_>)> = Vec::new();
         for one in &tracked {
             let Some(base) = catalogue.iter().find(|base| base.name == one.id.name) else { continue };
             let dependants = base_images::dependants(&self.table, &one.id.name, one.id.architecture).await?;
             if dependants.is_empty() {
                 continue;
             }
-            for record in base_images::newest_updates(&self.table, &one.id, MOVES).await? {
-                if record.update.updated_at + JUDGED > now {
-                    let judged = self.reassess(&mut judge, &record, base, now, &mut output).await;
+            let records = base_images::newest_updates(&self.table, &one.id, MOVES).await?;
+            for record in &records {
+                // Once nobody stands on the old image any more, there is nobody to whom the judgement matters.
+                let matters = dependants.iter().any(|it| it.may_stand_on(&record.update.previous_image_id));
+                if matters && record.update.updated_at + JUDGED > now {
+                    let judged = self.reassess(&mut judge, record, base, now, &mut output).await;
                     count(judged, &mut output);
                 }
             }
-            let known = lacking::Known { base, tracked: one, newest, policy: &policy };
-            for dependant in &dependants {
-                let compared = self.compare(&mut judge, &dependant.target, known, now, &mut output).await;
-                count(compared, &mut output);
-            }
+            count(judge.read(base).await, &mut output);
+            let known = Known { base, tracked: one, newest, moving: moving(&records, &policy), policy: &policy };
+            ahead.extend(dependants.into_iter().map(|dependant| (dependant.target, known)));
         }
+        self.compare_all(&judge, ahead, now, &mut output).await;
         tracing::info!(?output, "assessed");
         Ok(output)
     }
+}
+
+impl AssessUpdates {
+    /// Compares images as long as there is time, beginning elsewhere with every run, so that all have their turn.
+    async fn compare_all(
+        &self,
+        judge: &Judge<'_>,
+        mut ahead: Vec<(Target, Known<'_>)>,
+        now: Timestamp,
+        output: &mut Output,
+    ) {
+        let until = Instant::now() + COMPARING;
+        if !ahead.is_empty() {
+            let run = usize::try_from(now.as_second() / INTERVAL).unwrap_or_default();
+            let length = ahead.len();
+            ahead.rotate_left(run.wrapping_mul(length / 4 + 1) % length);
+        }
+        let compared = stream::iter(ahead).map(|(target, known)| async move {
+            if Instant::now() > until { None } else { Some(self.compare(judge, &target, known, now).await) }
+        });
+        let mut compared = std::pin::pin!(compared.buffer_unordered(AT_ONCE));
+        while let Some(one) = compared.next().await {
+            match one {
+                None => output.left += 1,
+                Some(Ok(Compared::Passed)) => {}
+                Some(Ok(Compared::Done)) => output.compared += 1,
+                Some(Ok(Compared::AskedFor)) => {
+                    output.compared += 1;
+                    output.patches += 1;
+                }
+                Some(Err(error)) => count(Err(error), output),
+            }
+        }
+        if output.left > 0 {
+            tracing::warn!(left = output.left, "there was no time for some images: the next run begins with others");
+        }
+    }
+}
+
+/// The worst level of moves that are being answered without anybody's doing; none where each waits for a person.
+fn moving(records: &[UpdateRecord], policy: &Policy) -> Option<SecurityLevel> {
+    let waits = |level| level == SecurityLevel::Low && policy.low_needs_approval;
+    let forward = records.iter().filter(|record| record.update.direction == Direction::Forward);
+    forward.map(|record| record.update.security_level).filter(|level| !waits(*level)).max()
 }
 
 /// One judgement that fails does not keep the others from being made.

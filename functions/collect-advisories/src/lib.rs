@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prism_advisories::{Feed, Role};
 use prism_aws::advisories::{self, FeedFailure, FeedState};
 use prism_aws::error::{Error, Result};
@@ -17,7 +17,7 @@ use prism_aws::runtime::Function;
 use prism_aws::table::Table;
 use prism_aws::{clock, fault, policies, settings, templates};
 use prism_domain::advisory::{Advisory, AdvisoryId, Ecosystem, Threats, news};
-use prism_domain::duration::before;
+use prism_domain::duration::{after, before};
 use prism_domain::problem::printable;
 use prism_domain::zone::Zone;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,9 @@ use ureq::Agent;
 
 use addresses::Addresses;
 use reading::{Before, Run};
+
+/// For how long a list of attacks is refused that tells of less than half of what was known.
+const REFUSED: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// How many feeds are read at a time.
 const AT_A_TIME: usize = 4;
@@ -94,6 +97,7 @@ impl Function for CollectAdvisories {
     async fn handle(&self, input: Input) -> Result<Output> {
         let now = clock::now();
         let wanted = self.wanted(&input).await?;
+        self.await_feeds(&wanted, now).await?;
         let count = wanted.len();
         let mut output = Output::default();
         let mut running = JoinSet::new();
@@ -120,6 +124,26 @@ impl Function for CollectAdvisories {
 }
 
 impl CollectAdvisories {
+    /// Notes of feeds that were never read that they are to be: until they are, nobody takes their silence for good news.
+    async fn await_feeds(&self, wanted: &[Box<dyn Feed>], now: Timestamp) -> Result<()> {
+        let known = advisories::feeds(&self.advisories).await?;
+        for feed in wanted.iter().filter(|feed| known.iter().all(|state| state.feed != feed.name())) {
+            let state = FeedState {
+                feed: feed.name().to_owned(),
+                ecosystems: ecosystems(feed.as_ref()),
+                is_hint: feed.role() == Role::Hint,
+                asked_at: now,
+                good_at: None,
+                cursor: None,
+                etag: None,
+                skipped: 0,
+                failure: None,
+            };
+            advisories::write_feed(&self.advisories, &state).await?;
+        }
+        Ok(())
+    }
+
     /// The feeds that are asked for, or those that tell of what a template stands on, and of attacks.
     async fn wanted(&self, input: &Input) -> Result<Vec<Box<dyn Feed>>> {
         let named: BTreeSet<&str> = input.feeds.iter().map(String::as_str).collect();
@@ -200,7 +224,8 @@ impl CollectAdvisories {
         fault::point("collect-advisories.kept");
         let mut failure = run.failure;
         if let Some(threats) = &run.threats {
-            match self.keep_threats(threats, now).await? {
+            let refused_since = state.as_ref().and_then(|state| state.failure.as_ref()).map(|failure| failure.since);
+            match self.keep_threats(threats, refused_since, now).await? {
                 Ok(is_news) => output.attacks |= is_news,
                 Err(reason) => failure = Some(reason),
             }
@@ -211,15 +236,17 @@ impl CollectAdvisories {
             let since = state.as_ref().and_then(|state| state.failure.as_ref()).map_or(now, |failure| failure.since);
             FeedFailure { since, reason: printable(&reason, 400) }
         });
+        // What was not believed is read again, and not told to be the same.
+        let etag = if failure.is_none() { run.etag } else { None };
         let good_at = if failure.is_none() && run.complete { Some(now) } else { state.and_then(|state| state.good_at) };
         let state = FeedState {
             feed: feed.name().to_owned(),
-            ecosystems: feed.ecosystems().iter().filter_map(|name| name.parse().ok()).collect(),
+            ecosystems: ecosystems(feed),
             is_hint: feed.role() == Role::Hint,
             asked_at: now,
             good_at,
             cursor: run.cursor,
-            etag: run.etag,
+            etag,
             skipped: u32::try_from(run.skipped).unwrap_or(u32::MAX),
             failure,
         };
@@ -240,11 +267,19 @@ impl CollectAdvisories {
     }
 
     /// Keeps what is known of attacks: each feed tells of one half of it. Answers whether it is news, or why it is
-    /// not believed: nobody takes back half of what is known in one day.
-    async fn keep_threats(&self, read: &Threats, now: Timestamp) -> Result<Result<bool, String>> {
+    /// not believed: nobody takes back half of what is known in one day, unless it stays so for days.
+    async fn keep_threats(
+        &self,
+        read: &Threats,
+        refused_since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Result<bool, String>> {
         let known = advisories::threats(&self.advisories).await?;
         let halves = [(known.exploited.len(), read.exploited.len()), (known.likely.len(), read.likely.len())];
-        if let Some((before, after)) = halves.into_iter().find(|(before, after)| *after > 0 && after * 2 < *before) {
+        let is_settled = refused_since.is_some_and(|since| after(since, REFUSED) <= now);
+        if !is_settled
+            && let Some((before, after)) = halves.into_iter().find(|(before, after)| *after > 0 && after * 2 < *before)
+        {
             return Ok(Err(format!("tells of {after} vulnerabilities where it told of {before} before")));
         }
         let exploited = !read.exploited.is_empty() && read.exploited != known.exploited;
@@ -257,4 +292,9 @@ impl CollectAdvisories {
         }
         Ok(Ok(exploited || likely))
     }
+}
+
+/// The ecosystems that a feed tells of.
+fn ecosystems(feed: &dyn Feed) -> BTreeSet<Ecosystem> {
+    feed.ecosystems().iter().filter_map(|name| name.parse().ok()).collect()
 }

@@ -139,3 +139,38 @@ fn what_has_no_dates_is_filed_within_what_is_kept_for_as_long_as_it_is_told() {
     assert_eq!(filed("2030-01-01T00:00:00Z"), "2030-01-01T00:00:00Z");
     assert_eq!(filed("2030-03-01T00:00:00Z"), "2031-01-01T00:00:00Z");
 }
+
+#[test]
+fn parts_of_windows_are_told_from_what_microsoft_sells_beside_it() {
+    let is_of_windows = |vendor: &str, product: &str| {
+        let entry = format!(
+            r#"{{"cveID": "CVE-2030-0001", "dateAdded": "2030-01-02", "vendorProject": "{vendor}", "product": "{product}"}}"#
+        );
+        let threats =
+            read_kind("kev", "", format!(r#"{{"vulnerabilities": [{entry}]}}"#).as_bytes()).unwrap().threats.unwrap();
+        !threats.windows.is_empty()
+    };
+    for part in [
+        "Windows",
+        "Win32k",
+        "Streaming Service Proxy",
+        "SmartScreen Prompt",
+        "Office and WordPad",
+        "Edge and Internet Explorer",
+        "HTTP.sys",
+    ] {
+        assert!(is_of_windows("Microsoft", part), "{part}");
+    }
+    for other in [
+        "Exchange Server",
+        "SharePoint",
+        "Word",
+        "Office",
+        "Open Management Infrastructure (OMI)",
+        "Power Pages",
+        "SQL Server",
+    ] {
+        assert!(!is_of_windows("Microsoft", other), "{other}");
+    }
+    assert!(!is_of_windows("Linux", "Kernel"));
+}

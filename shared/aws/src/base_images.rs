@@ -55,6 +55,14 @@ pub struct Dependant {
     pub expected: Option<SignedDuration>,
 }
 
+impl Dependant {
+    /// Whether its active image stands on an image, or nobody knows on which it does.
+    #[must_use]
+    pub fn may_stand_on(&self, image: &AmiId) -> bool {
+        self.base_image_id.as_ref().is_none_or(|stands_on| stands_on == image)
+    }
+}
+
 /// What a base image is now in a region, if it has been seen.
 ///
 /// # Errors

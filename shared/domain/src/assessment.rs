@@ -113,6 +113,8 @@ pub struct Published<'a> {
     pub read_at: Option<Timestamp>,
     /// Attacks that are known or likely.
     pub threats: &'a Threats,
+    /// When it was last read which vulnerabilities are exploited; nothing where it never was.
+    pub attacks_read_at: Option<Timestamp>,
     /// From which probability of exploitation on a vulnerability counts as high at least.
     pub epss_threshold: Probability,
 }

@@ -17,7 +17,7 @@ use crate::id::{AmiId, BaseImageName, BuildId, MalformedId};
 use crate::level::SecurityLevel;
 
 pub use lacking::{Active, Lack, lack};
-pub use release::Release;
+pub use release::{Release, as_of};
 
 /// One finding that an active image lacks fixes: the build that made it, and what it lacks. Written
 /// `python-ml-x86_64-17/0123456789ab`.
@@ -157,8 +157,10 @@ fn age(release: &str) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::advisory::Ecosystem;
     use crate::build::{Frozen, ImageRun};
     use crate::request::{RequestInput, compile_request};
+    use crate::update::SeenImage;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -255,5 +257,28 @@ mod tests {
         assert_ne!(with("2023.9.20261101"), with("2023.9.20261117"), "another release is worth another try");
         assert_eq!(one.to_string().parse(), Ok(one));
         assert!("python-ml-x86_64-17/../x".parse::<PatchId>().is_err());
+    }
+
+    #[test]
+    fn an_image_is_as_of_its_build_or_of_the_release_to_which_its_repositories_are_locked() {
+        let al2023: Ecosystem = "amazon-linux-2023".parse().unwrap();
+        let own = |name: &str| SeenImage {
+            image_id: "ami-00000001".parse().unwrap(),
+            image_name: name.to_owned(),
+            created_at: Some(at("2026-10-20T00:00:00Z")),
+            root_device: None,
+        };
+        let base = own("al2023-ami-2023.9.20261017.0-kernel-6.1-x86_64");
+        let ecs = own("al2023-ami-ecs-hvm-2023.0.20261020");
+        let told = |ecosystem: &Ecosystem, release: Option<&str>, own| {
+            let fix = Fix { package: "openssl".into(), version: "1:3.2.2-1".into() };
+            let build = running(&[patch(17, &[fix], release)], Some("2026-11-03T11:00:00Z"));
+            as_of(Some(ecosystem), &build, own, at("2026-11-03T12:00:00Z")).to_string()
+        };
+        assert_eq!(told(&"ubuntu-22.04".parse().unwrap(), None, Some(&base)), "2026-11-03T11:00:00Z");
+        assert_eq!(told(&al2023, None, Some(&base)), "2026-10-17T00:00:00Z");
+        assert_eq!(told(&al2023, Some("2023.9.20261101"), Some(&base)), "2026-11-01T00:00:00Z");
+        assert_eq!(told(&al2023, None, Some(&ecs)), "2026-10-20T00:00:00Z");
+        assert_eq!(told(&al2023, None, None), "2026-11-03T11:00:00Z");
     }
 }

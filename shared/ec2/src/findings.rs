@@ -1,13 +1,32 @@
 //! What Amazon Inspector found in an image.
 
 use aws_sdk_ec2::types::{Filter, ImageFinding, SeverityLabel};
+use aws_smithy_types::DateTime;
+use jiff::Timestamp;
 use prism_aws::error::{Error, Result};
 use prism_domain::advisory::CveId;
-use prism_domain::assessment::Finding;
+use prism_domain::assessment::{Finding, Scan};
 use prism_domain::id::AmiId;
 use prism_domain::level::SecurityLevel;
 
 use crate::Images;
+
+/// What Amazon Inspector found in an image.
+#[derive(Debug, Clone)]
+pub struct Scanned {
+    /// When it last scanned it.
+    pub at: Timestamp,
+    /// What it found.
+    pub findings: Vec<Finding>,
+}
+
+impl Scanned {
+    /// The same, to judge by.
+    #[must_use]
+    pub fn scan(&self) -> Scan<'_> {
+        Scan { at: self.at, findings: &self.findings }
+    }
+}
 
 impl Images {
     /// What Amazon Inspector found in an image; nothing if it has not scanned it. An image that was scanned and has no
@@ -17,15 +36,15 @@ impl Images {
     /// # Errors
     ///
     /// If AWS fails.
-    pub async fn findings(&self, image: &AmiId) -> Result<Option<Vec<Finding>>> {
+    pub async fn findings(&self, image: &AmiId) -> Result<Option<Scanned>> {
         let by_id = Filter::builder().name("image-id").values(image.as_str()).build();
         // One that its vendor has deprecated meanwhile is the one to know about.
         let described = self.client.describe_images().filters(by_id).include_deprecated(true).send().await;
         let answer = described.map_err(|error| Error::from_sdk(format!("describing {image}"), error))?;
         let images = answer.images.unwrap_or_default();
-        if !images.iter().any(|found| found.image_id() == Some(image.as_str()) && found.scan_results().is_some()) {
-            return Ok(None);
-        }
+        let found = images.iter().find(|found| found.image_id() == Some(image.as_str()));
+        let scanned_at = found.and_then(|found| instant(found.scan_results()?.finding_scan_date()?));
+        let Some(at) = scanned_at else { return Ok(None) };
         let (mut findings, mut next) = (Vec::new(), None);
         loop {
             let call = self.client.get_image_findings().image_id(image.as_str()).set_next_token(next);
@@ -34,7 +53,7 @@ impl Images {
             findings.extend(page.image_findings.unwrap_or_default().iter().filter_map(finding));
             next = page.next_token;
             if next.is_none() {
-                return Ok(Some(findings));
+                return Ok(Some(Scanned { at, findings }));
             }
         }
     }
@@ -50,7 +69,16 @@ fn finding(found: &ImageFinding) -> Option<Finding> {
         Some(SeverityLabel::Low | SeverityLabel::Informational) => Some(SecurityLevel::Low),
         _ => None,
     };
-    Some(Finding { cve: cve(found.title()?)?, severity, fixable: found.fix_available().unwrap_or(false) })
+    Some(Finding {
+        cve: cve(found.title()?)?,
+        severity,
+        fixable: found.fix_available().unwrap_or(false),
+        since: found.first_observed_at().and_then(instant),
+    })
+}
+
+fn instant(at: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_second(at.secs()).ok()
 }
 
 /// The CVE that a title begins with: `CVE-2024-1086 - kernel`.

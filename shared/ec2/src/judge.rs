@@ -9,7 +9,7 @@ use prism_aws::error::Result;
 use prism_aws::table::Table;
 use prism_aws::{advisories, base_images, inventory, packages};
 use prism_domain::advisory::{Advisory, Ecosystem, Installed, Threats};
-use prism_domain::assessment::{Assessment, Finding, Published, Side, assess};
+use prism_domain::assessment::{Assessment, Published, Side, assess};
 use prism_domain::catalogue::BaseImage;
 use prism_domain::duration::before;
 use prism_domain::id::AmiId;
@@ -17,10 +17,13 @@ use prism_domain::policy::Policy;
 use prism_domain::update::{BaseImageUpdate, SeenImage};
 use prism_domain::zone::Zone;
 
-use crate::Images;
+use crate::{Images, Scanned};
 
 /// Of how many templates on a base image what is installed is looked up.
 const ASKED: usize = 20;
+
+/// The feed that tells which vulnerabilities are exploited.
+const KEV: &str = "kev";
 
 /// What is published, read once for as many updates as there are.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl<'a> Judge<'a> {
         let image = &update.id.image;
         let dependants = base_images::dependants(self.table, &image.name, image.architecture).await?;
         // What nothing stands on is judged by what is published: it is not worth a question for each image.
-        let (previous_findings, next_findings) = if dependants.is_empty() {
+        let (previous_scan, next_scan) = if dependants.is_empty() {
             (None, None)
         } else {
             (self.findings(&update.previous_image_id).await, self.findings(&update.image_id).await)
@@ -72,25 +75,15 @@ impl<'a> Judge<'a> {
         let previous = seen(&update.previous_image_id, &update.previous_image_name, update.previous_created_at);
         let next = seen(&update.image_id, &update.image_name, update.image_created_at);
         let previous =
-            Side { image: &previous, findings: previous_findings.as_deref(), packages: installed.as_deref() };
-        let next = Side { image: &next, findings: next_findings.as_deref(), packages: None };
+            Side { image: &previous, scan: previous_scan.as_ref().map(Scanned::scan), packages: installed.as_deref() };
+        let next = Side { image: &next, scan: next_scan.as_ref().map(Scanned::scan), packages: None };
         Ok(assess(previous, next, &self.published(base), self.now))
     }
 
-    /// What vendors published of a base image, for who has something to compare it with.
-    ///
-    /// # Errors
-    ///
-    /// If AWS fails.
-    pub async fn published_of(&mut self, base: &BaseImage) -> Result<Published<'_>> {
-        self.read(base).await?;
-        Ok(self.published(base))
-    }
-
     /// What Amazon Inspector found, where it could be asked.
-    pub async fn findings(&self, image: &AmiId) -> Option<Vec<Finding>> {
+    pub async fn findings(&self, image: &AmiId) -> Option<Scanned> {
         match self.images.findings(image).await {
-            Ok(findings) => findings,
+            Ok(scanned) => scanned,
             Err(error) => {
                 tracing::warn!(error.name = error.name(), "what Inspector found in {image} is not known: {error}");
                 None
@@ -98,7 +91,12 @@ impl<'a> Judge<'a> {
         }
     }
 
-    async fn read(&mut self, base: &BaseImage) -> Result<()> {
+    /// Reads what vendors published of a base image, once.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn read(&mut self, base: &BaseImage) -> Result<()> {
         let Some(ecosystem) = &base.ecosystem else { return Ok(()) };
         if !self.known.contains_key(ecosystem) {
             let since = Zone::utc().date(before(self.now, advisories::KEPT));
@@ -108,7 +106,9 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    fn published(&self, base: &'_ BaseImage) -> Published<'_> {
+    /// What vendors published of a base image, as far as it was read.
+    #[must_use]
+    pub fn published(&self, base: &BaseImage) -> Published<'_> {
         let ecosystem = base.ecosystem.as_ref().and_then(|name| self.known.get_key_value(name));
         let read_at = ecosystem.and_then(|(name, _)| read_at(&self.feeds, name));
         Published {
@@ -116,6 +116,7 @@ impl<'a> Judge<'a> {
             advisories: ecosystem.filter(|_| read_at.is_some()).map(|(_, advisories)| advisories.as_slice()),
             read_at,
             threats: &self.threats,
+            attacks_read_at: self.feeds.iter().find(|feed| feed.feed == KEV).and_then(|feed| feed.good_at),
             epss_threshold: self.policy.epss_threshold,
         }
     }
@@ -124,7 +125,8 @@ impl<'a> Judge<'a> {
     /// package; nothing if no list is known.
     async fn installed_on(&self, update: &BaseImageUpdate, dependants: &[Dependant]) -> Result<Option<Vec<Installed>>> {
         let mut installed: Option<Vec<Installed>> = None;
-        for dependant in dependants.iter().take(ASKED) {
+        let standing = dependants.iter().filter(|dependant| dependant.may_stand_on(&update.previous_image_id));
+        for dependant in standing.take(ASKED) {
             let Some(channel) = inventory::channel(self.table, &dependant.target).await? else { continue };
             if channel.base_image_id != update.previous_image_id {
                 continue;

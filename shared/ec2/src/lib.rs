@@ -3,6 +3,8 @@
 mod findings;
 pub mod judge;
 
+pub use findings::Scanned;
+
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Image, ImageState};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;

@@ -22,6 +22,36 @@ pub(crate) struct Kev;
 
 const VULNERABILITIES: usize = 50_000;
 
+/// Parts of Windows, whatever they are named together with.
+const OF_WINDOWS: [&str; 4] = ["Windows", "Internet Explorer", "WordPad", ".NET Framework"];
+
+/// Words by which the catalogue names other products of Microsoft.
+const BESIDE_WINDOWS: [&str; 23] = [
+    "Azure",
+    "Dynamics",
+    "Edge",
+    "Excel",
+    "Exchange",
+    "Forefront",
+    "Office",
+    "OMI",
+    "Outlook",
+    "Partner",
+    "Power",
+    "PowerPoint",
+    "Project",
+    "Publisher",
+    "SQL",
+    "SharePoint",
+    "Silverlight",
+    "Skype",
+    "Studio",
+    "Teams",
+    "Visio",
+    "Visual",
+    "Word",
+];
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry {
@@ -35,9 +65,12 @@ struct Entry {
 }
 
 impl Entry {
-    /// Windows has no advisories of its own here: what is known of it stands in this catalogue alone.
+    /// Windows has no advisories of its own here: what is known of it stands in this catalogue alone. Its parts have
+    /// names of their own (`Win32k`, `SmartScreen Prompt`, `MSHTML`), so what Microsoft sells beside it is told apart.
     fn is_of_windows(&self) -> bool {
-        self.vendor_project == "Microsoft" && self.product.contains("Windows")
+        let is_part = OF_WINDOWS.iter().any(|part| self.product.contains(part));
+        let mut words = self.product.split(|c: char| !c.is_ascii_alphanumeric());
+        self.vendor_project == "Microsoft" && (is_part || !words.any(|word| BESIDE_WINDOWS.contains(&word)))
     }
 }
 

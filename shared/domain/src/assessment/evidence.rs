@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 use super::dates::{Between, end, settled};
 use super::packages::{Inventory, main_package};
 use super::windows::Days;
 use super::{Finding, FixedPackage, Published, Scan, Side};
 use crate::advisory::{Advisory, CveId, Fix, Installed, VersionOrder};
+use crate::duration::after;
 use crate::level::Confidence;
 
 /// What a judgement stands on.
@@ -50,6 +51,14 @@ pub(super) struct Evidence<'a> {
     pub(super) open: usize,
     /// When the next image was made, if the advisories were last read before that.
     pub(super) stale: Option<Timestamp>,
+}
+
+/// For how long it may not have been read what is exploited before a judgement says so.
+const ATTACKS_KNOWN: SignedDuration = SignedDuration::from_hours(3 * 24);
+
+/// Whether it is not known, or not any more, which vulnerabilities are exploited.
+pub(super) fn lacks_attacks(published: &Published<'_>, now: Timestamp) -> bool {
+    published.attacks_read_at.is_none_or(|read| after(read, ATTACKS_KNOWN) <= now)
 }
 
 impl<'a> Evidence<'a> {

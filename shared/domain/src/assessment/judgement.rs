@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::dates::day_of;
-use super::evidence::{Basis, Evidence, Fixing};
+use super::evidence::{Basis, Evidence, Fixing, lacks_attacks};
 use super::rating::{UNRATED, threat};
 use super::reasons::Reasons;
 use super::{Assessment, FixedCve, Published};
@@ -35,12 +35,14 @@ pub(super) fn judge(evidence: &Evidence<'_>, published: &Published<'_>, now: Tim
     } else {
         UpdateType::Maintenance
     };
-    let reasons = Reasons { evidence, fixes: &fixes, published, precaution }.in_words();
+    let unsure = lacks_attacks(published, now);
+    let reasons = Reasons { evidence, fixes: &fixes, published, precaution, unsure }.in_words();
+    let confidence = if unsure { evidence.confidence().min(Confidence::Likely) } else { evidence.confidence() };
     fixes.truncate(NAMED);
     Assessment {
         update_type,
         level: if precaution { SecurityLevel::High } else { found.unwrap_or(SecurityLevel::Low) },
-        confidence: if precaution { Confidence::Unknown } else { evidence.confidence() },
+        confidence: if precaution { Confidence::Unknown } else { confidence },
         reasons,
         fixes,
     }

@@ -34,20 +34,21 @@ pub fn missing_fixes(
 ) -> Option<Missing> {
     let inventory = Inventory::new(published.ecosystem?, installed);
     let (mut open, mut at_least) = (0, BTreeSet::new());
-    let lacked =
-        published.advisories?.iter().filter(|advisory| advisory.issued <= now && advisory.is_security()).filter_map(
-            |advisory| {
-                let mut lacked = inventory.lacks(advisory);
-                if lacked.is_empty() && advisory.issued > as_of {
-                    lacked = inventory.may_lack(advisory);
-                    lacked.retain(|package| package.installed.is_some());
-                    open += usize::from(!lacked.is_empty());
-                }
-                let fix = |package: &FixedPackage| Fix { package: package.name.clone(), version: package.fixed.clone() };
-        at_least.extend(lacked.iter().map(fix));
-        Some(Fixing { advisory, package: Some(main_package(lacked)?) })
-            },
-        );
+    let lacked = published
+        .advisories?
+        .iter()
+        .filter(|advisory| advisory.issued <= now && advisory.is_security())
+        .filter_map(|advisory| {
+            let mut lacked = inventory.lacks(advisory);
+            if lacked.is_empty() && advisory.issued > as_of {
+                lacked = inventory.may_lack(advisory);
+                lacked.retain(|package| package.installed.is_some());
+                open += usize::from(!lacked.is_empty());
+            }
+            let fix = |package: &FixedPackage| Fix { package: package.name.clone(), version: package.fixed.clone() };
+            at_least.extend(lacked.iter().map(fix));
+            Some(Fixing { advisory, package: Some(main_package(lacked)?) })
+        });
     let fixings: Vec<Fixing<'_>> = lacked.collect();
     let evidence = Evidence { fixings, open, ..Evidence::new(Basis::Missing) };
     let advisories: BTreeSet<AdvisoryId> = evidence.fixings.iter().map(|fixing| fixing.advisory.id.clone()).collect();

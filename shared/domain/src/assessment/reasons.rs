@@ -20,10 +20,12 @@ pub(super) struct Reasons<'a> {
     pub(super) fixes: &'a [FixedCve],
     pub(super) published: &'a Published<'a>,
     pub(super) precaution: bool,
+    /// Whether what is exploited is not known, or has not been read for days.
+    pub(super) unsure: bool,
 }
 
 impl Reasons<'_> {
-    /// The weightiest first: attacks, then what vendors say, then what both stand on. At most eight.
+    /// The weightiest first: attacks, then what vendors say, then what both stand on. At most nine.
     pub(super) fn in_words(&self) -> Vec<String> {
         let sentences = [
             self.exploited(),
@@ -33,6 +35,7 @@ impl Reasons<'_> {
             self.unrated(),
             self.nothing(),
             self.stale(),
+            self.unsure(),
             Some(self.basis()),
             self.open(),
             self.left_out(),
@@ -144,6 +147,13 @@ impl Reasons<'_> {
             Basis::Missing => "judged by what is installed",
         }
         .to_owned()
+    }
+
+    fn unsure(&self) -> Option<String> {
+        self.unsure.then(|| match self.published.attacks_read_at {
+            Some(at) => format!("which vulnerabilities are exploited was last read on {}", date(at)),
+            None => "which vulnerabilities are exploited has never been read".to_owned(),
+        })
     }
 
     fn open(&self) -> Option<String> {

@@ -33,11 +33,14 @@ pub enum ChangeKind {
 }
 
 /// Compares a judgement with an earlier one. Nothing, if they do not differ in a way that matters. A judgement that
-/// knows less than the earlier one, since a source is silent or has forgotten, takes its place only if it is worse.
+/// knows less than the earlier one, since a source is silent or has forgotten, or since what lacked a fix has been
+/// rebuilt, takes its place only if it is worse.
 #[must_use]
 pub fn reassess(old: &BaseImageUpdate, new: Assessment) -> Option<Change> {
     let (was, is) = (old.security_level, new.level);
-    if new.confidence < old.confidence && is <= was {
+    let forgets = || old.cves.iter().any(|cve| new.fixes.iter().all(|fix| fix.cve != *cve));
+    let knows_less = new.confidence < old.confidence || new.confidence == old.confidence && is < was && forgets();
+    if knows_less && is <= was {
         return None;
     }
     let why = new.reasons.first().map(|reason| format!(": {reason}")).unwrap_or_default();

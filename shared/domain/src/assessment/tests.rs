@@ -57,6 +57,7 @@ struct Case<'a> {
     findings: (Option<&'a [Finding]>, Option<&'a [Finding]>),
     scanned_at: Option<&'a str>,
     threats: Threats,
+    attacks_unread: bool,
     read_at: Option<&'a str>,
 }
 
@@ -72,6 +73,7 @@ impl<'a> Case<'a> {
             advisories: self.advisories,
             read_at: Some(self.read_at.map_or(at("2026-09-24T00:00:00Z"), at)),
             threats: &self.threats,
+            attacks_read_at: (!self.attacks_unread).then(|| at("2026-09-24T00:00:00Z")),
             epss_threshold: Probability::TENTH,
         };
         let scanned = at(self.scanned_at.unwrap_or("2026-09-24T00:00:00Z"));
@@ -386,4 +388,20 @@ fn what_has_no_date_is_no_evidence_by_dates() {
     };
     let level = |id| Case { advisories: Some(&[undated(id)]), ..Case::default() }.judged().level;
     assert_eq!((level("DSA-5970-1"), level("CVE-2026-7001")), (SecurityLevel::High, SecurityLevel::Low));
+}
+
+#[test]
+fn who_does_not_know_what_is_exploited_says_so_and_is_not_certain() {
+    let advisories =
+        [advisory(7001, Some(SecurityLevel::Medium), "2026-09-15T10:00:00Z", "openssl", "3.0.2-0ubuntu1.20")];
+    let (old, new) = (installed(&[("openssl", "3.0.2-0ubuntu1.19")]), installed(&[("openssl", "3.0.2-0ubuntu1.20")]));
+    let packages = (Some(old.as_slice()), Some(new.as_slice()));
+    let case = Case { advisories: Some(&advisories), packages, attacks_unread: true, ..Case::default() };
+    insta::assert_snapshot!(told(&case.judged()), @r"
+    security, medium, likely
+    one advisory that the vendor rates medium, USN-7001-1 (openssl)
+    which vulnerabilities are exploited has never been read
+    judged by what is installed in both images
+    CVE-2026-7001
+    ");
 }

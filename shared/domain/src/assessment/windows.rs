@@ -37,12 +37,21 @@ impl Days {
             .collect()
     }
 
-    /// The vulnerabilities of Windows that became known to be exploited in these days. One that was numbered long
-    /// before the previous image is none of them: both images have its fix, however late it was noticed.
+    /// The first day after these on which Microsoft publishes.
+    fn next_patch_tuesday(self) -> Option<Date> {
+        let months = self.to.first_of_month().series(1.month()).take(2);
+        months.filter_map(|month| month.nth_weekday_of_month(2, Weekday::Tuesday).ok()).find(|day| *day > self.to)
+    }
+
+    /// The vulnerabilities of Windows that became known to be exploited in these days, or after them until Microsoft
+    /// published again: those were mostly fixed by what it had published last. One that was numbered long before the
+    /// previous image is none of them: both images have its fix, however late it was noticed.
     pub(super) fn exploited<'a>(self, published: &Published<'a>) -> Vec<&'a CveId> {
         let threats = published.threats;
+        let until = self.next_patch_tuesday();
+        let counts = |day: Date| self.from <= day && until.map_or(day <= self.to, |until| day < until);
         let exploited = threats.exploited.iter().filter(|(cve, since)| {
-            threats.windows.contains(*cve) && self.cover(**since) && year(cve) >= Some(self.from.year() - 1)
+            threats.windows.contains(*cve) && counts(**since) && year(cve) >= Some(self.from.year() - 1)
         });
         exploited.map(|(cve, _)| cve).collect()
     }

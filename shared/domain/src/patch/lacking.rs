@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Patch, PatchId, Release};
+use super::release::{Release, is_locked};
+use super::{Patch, PatchId};
 use crate::advisory::{AdvisoryId, CveId, Ecosystem, Fix, Installed};
 use crate::assessment::{Assessment, Finding, FixedCve, Published, Scan, Side, assess, missing_fixes};
 use crate::build::Channel;
@@ -132,7 +133,7 @@ fn release(
     ecosystem: Option<&Ecosystem>,
     newest: Option<Release>,
 ) -> Result<Option<String>, String> {
-    if ecosystem.is_none_or(|ecosystem| ecosystem.as_str() != "amazon-linux-2023") {
+    if !ecosystem.is_some_and(is_locked) {
         return Ok(None);
     }
     let Some(newest) = newest else {
@@ -200,6 +201,7 @@ mod tests {
             advisories: Some(std::slice::from_ref(advisory)),
             read_at: Some(now()),
             threats: &threats,
+            attacks_read_at: Some(now()),
             epss_threshold: Probability::TENTH,
         };
         let channel = channel("some-base");
@@ -268,6 +270,7 @@ mod tests {
             advisories: Some(&[]),
             read_at: Some(now()),
             threats: &threats,
+            attacks_read_at: Some(now()),
             epss_threshold: Probability::TENTH,
         };
         let finding = |fixable| Finding {

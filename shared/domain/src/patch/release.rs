@@ -1,6 +1,14 @@
-//! Releases of Amazon Linux 2023, to which the repositories of an image are locked.
+//! Releases of Amazon Linux 2023, to which the repositories of an image are locked, and so up to when its packages are.
 
 use std::fmt;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+
+use crate::advisory::Ecosystem;
+use crate::build::Build;
+use crate::update::SeenImage;
 
 /// A release of Amazon Linux 2023, such as `2023.12.20260918`.
 /// Source: <https://docs.aws.amazon.com/linux/al2023/ug/deterministic-upgrades.html>.
@@ -16,8 +24,13 @@ impl Release {
     #[must_use]
     pub fn of_image(name: &str) -> Option<Self> {
         let rest = name.strip_prefix("al2023-ami-")?;
-        let rest = rest.strip_prefix("minimal-").unwrap_or(rest);
-        let mut parts = rest.split(['.', '-']);
+        Self::beginning(rest.strip_prefix("minimal-").unwrap_or(rest))
+    }
+
+    /// The release that a text begins with.
+    #[must_use]
+    pub fn beginning(text: &str) -> Option<Self> {
+        let mut parts = text.split(['.', '-']);
         let digits = |text: &str, length: std::ops::RangeInclusive<usize>| {
             length.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
         };
@@ -30,10 +43,45 @@ impl Release {
     }
 }
 
+impl Release {
+    /// When its day began, in UTC.
+    #[must_use]
+    pub fn day(self) -> Option<Timestamp> {
+        let part = |of: u32| i8::try_from(of % 100).ok();
+        let date = Date::new(i16::try_from(self.day / 10_000).ok()?, part(self.day / 100)?, part(self.day)?).ok()?;
+        TimeZone::UTC.to_timestamp(date.to_datetime(Time::midnight())).ok()
+    }
+}
+
 impl fmt::Display for Release {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "2023.{}.{}", self.quarter, self.day)
     }
+}
+
+/// Up to when the packages of a build's image are: it brought them up to date when it began; or, where repositories are
+/// locked, they are those of the release that it names, or of the base image that it stands on, `own`.
+#[must_use]
+pub fn as_of(
+    ecosystem: Option<&Ecosystem>,
+    build: &Build,
+    own: Option<&SeenImage>,
+    published_at: Timestamp,
+) -> Timestamp {
+    let began = build.run.as_ref().map_or(published_at, |run| run.started_at);
+    if !ecosystem.is_some_and(is_locked) {
+        return began;
+    }
+    let patch = build.frozen.as_ref().and_then(|frozen| frozen.patch.as_ref());
+    let named = patch.and_then(|patch| Release::beginning(patch.release.as_deref()?));
+    let release = named.or_else(|| Release::of_image(&own?.image_name));
+    release.and_then(Release::day).or_else(|| own?.created_at).unwrap_or(began).min(began)
+}
+
+/// Whether the repositories of a system are locked to the release of its image.
+/// Source: <https://docs.aws.amazon.com/linux/al2023/ug/deterministic-upgrades.html>.
+pub(super) fn is_locked(ecosystem: &Ecosystem) -> bool {
+    ecosystem.as_str() == "amazon-linux-2023"
 }
 
 #[cfg(test)]
@@ -50,6 +98,13 @@ mod tests {
         {
             assert_eq!(told(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_release_is_of_a_day() {
+        let day = |text: &str| Release::beginning(text).and_then(Release::day).map(|day| day.to_string());
+        assert_eq!(day("2023.12.20260918").as_deref(), Some("2026-09-18T00:00:00Z"));
+        assert_eq!(day("2023.12.20261318"), None);
     }
 
     #[test]

@@ -93,6 +93,7 @@ fn judge(data: &Data, (previous, next): (&Release, &Release), advisories: &[Advi
         advisories: Some(advisories),
         read_at: Some(now),
         threats: &threats,
+        attacks_read_at: Some(now),
         epss_threshold: Probability::TENTH,
     };
     assess(side(&previous), side(&next_image), &published, now)

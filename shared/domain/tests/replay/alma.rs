@@ -154,6 +154,7 @@ impl Distribution {
             advisories: Some(&known),
             read_at: Some(now),
             threats: &threats,
+            attacks_read_at: Some(now),
             epss_threshold: Probability::TENTH,
         };
         let side = |image, packages, known: bool| Side { image, scan: None, packages: known.then_some(packages) };

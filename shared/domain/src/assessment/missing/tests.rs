@@ -40,6 +40,7 @@ fn lacked_in(have: &[(&str, &str)], advisories: &[Advisory], threats: &Threats) 
         advisories: Some(advisories),
         read_at: Some(at(NOW)),
         threats,
+        attacks_read_at: Some(at(NOW)),
         epss_threshold: Probability::TENTH,
     };
     missing_fixes(&have, &published, at("2026-07-01T00:00:00Z"), at(NOW))

@@ -77,7 +77,8 @@ pub(super) fn source<'a>(ecosystem: &Ecosystem, name: &'a str) -> Option<Cow<'a,
     if !ecosystem.names_sources() {
         return None;
     }
-    let is_kernel = name.strip_prefix("linux-image-").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let is_kernel =
+        name.strip_prefix("linux-image-").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let known = SOURCES.iter().find(|(begins, _)| name.starts_with(begins)).map(|(_, source)| *source);
     let interpreter = name.strip_suffix("-minimal").filter(|source| source.starts_with("python3."));
     let other = if is_kernel { Some("linux") } else { known.or(interpreter) };

@@ -121,8 +121,16 @@ fn a_kernel_whose_packages_are_called_after_their_build_lacks_a_later_build() {
         ["linux-image-6.8.0-1017-aws: 6.8.0-1016.17 < 6.8.0-1017.18"]
     );
     assert_eq!(lacks_of("ubuntu-24.04", &have, &fix("6.8.0-1016.17")), [""; 0]);
-    assert_eq!(lacks_of("ubuntu-24.04", &have, &[("linux-image-6.11.0-1004-aws", "6.11.0-1004.4")]), [""; 0], "another line");
-    assert_eq!(lacks_of("ubuntu-24.04", &have, &[("linux-image-6.8.0-1017-gcp", "6.8.0-1017.18")]), [""; 0], "not here");
+    assert_eq!(
+        lacks_of("ubuntu-24.04", &have, &[("linux-image-6.11.0-1004-aws", "6.11.0-1004.4")]),
+        [""; 0],
+        "another line"
+    );
+    assert_eq!(
+        lacks_of("ubuntu-24.04", &have, &[("linux-image-6.8.0-1017-gcp", "6.8.0-1017.18")]),
+        [""; 0],
+        "not here"
+    );
     let both = [("linux-image-6.8.0-1016-aws", "6.8.0-1016.17"), ("linux-image-6.8.0-1017-aws", "6.8.0-1017.18")];
     assert_eq!(lacks_of("ubuntu-24.04", &both, &fix("6.8.0-1017.18")), [""; 0], "the old one is kept beside the new");
 }

@@ -96,3 +96,14 @@ fn who_knows_less_changes_a_judgement_only_for_the_worse() {
     let raised = change(medium(), judged(SecurityLevel::High, Unknown, &[])).map(|(kind, _)| kind);
     assert_eq!(raised, Some(ChangeKind::Raised));
 }
+
+#[test]
+fn a_judgement_that_has_forgotten_a_vulnerability_is_no_milder_one() {
+    use Confidence::{Certain, Likely};
+    use SecurityLevel::{High, Low};
+    let old = judged(High, Likely, &[fix(1, false), fix(2, false)]);
+    let kind = |new| change(old.clone(), new).map(|(kind, _)| kind);
+    assert_eq!(kind(judged(Low, Likely, &[fix(1, false)])), None);
+    assert_eq!(kind(judged(Low, Certain, &[fix(1, false)])), Some(ChangeKind::Lowered), "who is surer may");
+    assert_eq!(kind(judged(Low, Likely, &[fix(2, false), fix(1, false)])), Some(ChangeKind::Lowered), "rated anew");
+}

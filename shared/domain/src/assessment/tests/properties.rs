@@ -27,6 +27,10 @@ fn day(number: i64) -> Timestamp {
     after(at("2026-09-01T00:00:00Z"), SignedDuration::from_hours(24 * number))
 }
 
+fn scan(findings: &[Finding]) -> Scan<'_> {
+    Scan { at: day(NOW), findings }
+}
+
 impl World {
     fn judged(&self) -> Assessment {
         let image = |number| SeenImage {
@@ -42,14 +46,13 @@ impl World {
             advisories: self.advisories.as_deref(),
             read_at: self.read.map(day),
             threats: &self.threats,
+            attacks_read_at: Some(day(NOW)),
             epss_threshold: self.threshold,
         };
-        fn scan(findings: &Option<Vec<Finding>>) -> Option<Scan<'_>> {
-            findings.as_deref().map(|findings| Scan { at: day(NOW), findings })
-        }
         let previous =
-            Side { image: &previous, scan: scan(&self.findings.0), packages: self.packages.0.as_deref() };
-        let next = Side { image: &next, scan: scan(&self.findings.1), packages: self.packages.1.as_deref() };
+            Side { image: &previous, scan: self.findings.0.as_deref().map(scan), packages: self.packages.0.as_deref() };
+        let next =
+            Side { image: &next, scan: self.findings.1.as_deref().map(scan), packages: self.packages.1.as_deref() };
         assess(previous, next, &published, day(NOW))
     }
 

@@ -37,7 +37,7 @@ fn exploited_vulnerabilities_are_those_of_windows_of_these_days_and_not_of_anoth
         ("CVE-2024-0001", "2024-11-12"),
         ("CVE-2023-0001", "2024-11-13"),
         ("CVE-2013-3893", "2024-11-12"),
-        ("CVE-2024-0002", "2024-12-01"),
+        ("CVE-2024-0002", "2024-12-10"),
         ("CVE-2024-0003", "2024-11-12"),
     ];
     let exploited = exploited.map(|(cve, day)| (cve.parse().unwrap(), day.parse().unwrap()));
@@ -49,8 +49,11 @@ fn exploited_vulnerabilities_are_those_of_windows_of_these_days_and_not_of_anoth
         advisories: None,
         read_at: None,
         threats: &threats,
+        attacks_read_at: None,
         epss_threshold: Probability::TENTH,
     };
-    let found = days("2024.11.04", "2024.11.13").exploited(&published);
-    assert_eq!(found.iter().map(|cve| cve.as_str()).collect::<Vec<_>>(), ["CVE-2023-0001", "CVE-2024-0001"]);
+    let found = |to| days("2024.11.04", to).exploited(&published).iter().map(|cve| cve.to_string()).collect::<Vec<_>>();
+    assert_eq!(found("2024.11.13"), ["CVE-2023-0001", "CVE-2024-0001"]);
+    assert_eq!(found("2024.11.12"), ["CVE-2023-0001", "CVE-2024-0001"], "until Microsoft publishes again");
+    assert_eq!(found("2024.11.11"), [""; 0], "which it did on the day after");
 }
