@@ -153,6 +153,11 @@ def test_half_a_catalogue_is_not_believed(world, published):
     found = world.invoke("collect-advisories", {"feeds": ["kev"]})["feeds"]["kev"]
     assert "where it told of 10 before" in found["failure"]
     assert world.advisories.query("THREAT") == before
+    found = world.invoke("collect-advisories", {"feeds": ["kev"]})["feeds"]["kev"]
+    assert found["documents"] == 1 and "where it told of 10 before" in found["failure"], "it is not taken for known"
+    world.advance("73h")
+    found = world.invoke("collect-advisories", {"feeds": ["kev"]})["feeds"]["kev"]
+    assert found["failure"] is None and world.advisories.query("THREAT") != before, "for days it has told the same"
 
 
 def test_only_feeds_that_a_template_needs_are_asked(world, published):
@@ -163,6 +168,8 @@ def test_only_feeds_that_a_template_needs_are_asked(world, published):
 
 def test_what_inspector_found_in_both_images_is_the_best_evidence(world, published):
     template = built(world, OLD)
+    published("kev", KEV, kev(("CVE-2020-0001", "2020-01-01")))
+    collect(world, "kev")
     old = template.build(1)["frozen"]["base_image_id"]
     new = world.publish(template.base)
     found = {"cve": "CVE-2026-1006", "package": "curl", "severity": "medium", "fix_available": True}
@@ -186,5 +193,41 @@ def test_an_active_image_that_lacks_a_fix_is_rebuilt_on_the_same_base_image(worl
     assert build["request"]["trigger"] == "security" and build["request"]["security_patches"]
     assert build["frozen"]["base_image_id"] == base_image
     world.invoke("assess-updates")
+    world.aws.settle()
+    assert len(template.builds()) == 2
+
+
+def test_an_image_behind_its_base_image_is_patched_if_what_it_lacks_is_worse_than_what_moved(world, published):
+    world.policy(low_needs_approval=True)
+    template = built(world, OLD)
+    published("debian-dsa", DSA, dsa(day(world, -40), 9021, "CVE-2026-1021", "vim", "2:9.0-1"))
+    published("kev", KEV, kev(("CVE-2020-0001", "2020-01-01")))
+    collect(world, "debian-dsa", "kev")
+    world.publish(template.base)
+    world.watch()
+    template.waits()
+    assert updated(template)["security_level"] == "low"
+    template.will("succeed", packages=[NEW])
+    world.advance("4h")
+    published("debian-dsa", DSA, dsa(day(world, 3), 9022, "CVE-2026-1022"))
+    published("kev", KEV, kev(("CVE-2020-0001", "2020-01-01"), ("CVE-2026-1022", day(world, 3, "%Y-%m-%d"))))
+    world.advance("4d")
+    collect(world, "debian-dsa", "kev")
+    world.until(lambda: template.endings()[-1] == "complete" and len(template.endings()) > 2)
+    assert template.builds()[-1]["request"]["security_patches"]
+
+
+def test_what_another_build_does_not_take_away_is_not_built_for_again(world, published):
+    template = built(world, ["curl", "8.5.0-2"])
+    published("kev", KEV, kev(("CVE-2020-0001", "2020-01-01")))
+    collect(world, "kev")
+    kept = {"cve": "CVE-2026-1030", "package": "old-kernel", "severity": "critical", "fix_available": True}
+    template.will("succeed", packages=[["curl", "8.5.0-2"]])
+    world.aws.scan_image(template.channel()["amis"]["us-east-1"], [kept])
+    world.invoke("assess-updates")
+    world.until(lambda: template.endings() == ["complete", "complete"])
+    world.aws.settle()
+    world.aws.scan_image(template.channel()["amis"]["us-east-1"], [kept])
+    assert world.invoke("assess-updates")["patches"] == 0
     world.aws.settle()
     assert len(template.builds()) == 2

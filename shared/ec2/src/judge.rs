@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use prism_aws::advisories::FeedState;
 use prism_aws::base_images::Dependant;
 use prism_aws::error::Result;
 use prism_aws::table::Table;
@@ -33,7 +34,7 @@ pub struct Judge<'a> {
     advisories: &'a Table,
     policy: &'a Policy,
     threats: Threats,
-    feeds: Vec<advisories::FeedState>,
+    feeds: Vec<FeedState>,
     known: BTreeMap<Ecosystem, Vec<Advisory>>,
     now: Timestamp,
 }
@@ -113,7 +114,7 @@ impl<'a> Judge<'a> {
         let read_at = ecosystem.and_then(|(name, _)| read_at(&self.feeds, name));
         Published {
             ecosystem: ecosystem.map(|(name, _)| name),
-            advisories: ecosystem.filter(|_| read_at.is_some()).map(|(_, advisories)| advisories.as_slice()),
+            advisories: ecosystem.filter(|(name, _)| is_read(&self.feeds, name)).map(|(_, all)| all.as_slice()),
             read_at,
             threats: &self.threats,
             attacks_read_at: self.feeds.iter().find(|feed| feed.feed == KEV).and_then(|feed| feed.good_at),
@@ -143,10 +144,19 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// The main feeds of an ecosystem.
+fn main<'a>(feeds: &'a [FeedState], ecosystem: &'a Ecosystem) -> impl Iterator<Item = &'a FeedState> {
+    feeds.iter().filter(move |feed| feed.ecosystems.contains(ecosystem) && !feed.is_hint)
+}
+
+/// Whether anything is known that was published of an ecosystem.
+fn is_read(feeds: &[FeedState], ecosystem: &Ecosystem) -> bool {
+    main(feeds, ecosystem).any(|feed| feed.good_at.is_some())
+}
+
 /// Up to when everything is known that was published of an ecosystem: until the oldest reading of its main feeds.
-fn read_at(feeds: &[advisories::FeedState], ecosystem: &Ecosystem) -> Option<Timestamp> {
-    let of_it = |feed: &&advisories::FeedState| feed.ecosystems.contains(ecosystem) && !feed.is_hint;
-    feeds.iter().filter(of_it).map(|feed| feed.good_at).min()?
+fn read_at(feeds: &[FeedState], ecosystem: &Ecosystem) -> Option<Timestamp> {
+    main(feeds, ecosystem).map(|feed| feed.good_at).min()?
 }
 
 fn seen(id: &AmiId, name: &str, created_at: Option<Timestamp>) -> SeenImage {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Assessment;
 use crate::advisory::CveId;
+use crate::level::Confidence;
 use crate::update::{BaseImageUpdate, UpdateType};
 
 /// A judgement that takes an earlier one's place.
@@ -34,13 +35,14 @@ pub enum ChangeKind {
 
 /// Compares a judgement with an earlier one. Nothing, if they do not differ in a way that matters. A judgement that
 /// knows less than the earlier one, since a source is silent or has forgotten, or since what lacked a fix has been
-/// rebuilt, takes its place only if it is worse.
+/// rebuilt, takes its place only if it is worse; a precaution never does.
 #[must_use]
 pub fn reassess(old: &BaseImageUpdate, new: Assessment) -> Option<Change> {
     let (was, is) = (old.security_level, new.level);
     let forgets = || old.cves.iter().any(|cve| new.fixes.iter().all(|fix| fix.cve != *cve));
     let knows_less = new.confidence < old.confidence || new.confidence == old.confidence && is < was && forgets();
-    if knows_less && is <= was {
+    let is_precaution = new.confidence == Confidence::Unknown && old.confidence > Confidence::Unknown;
+    if is_precaution || knows_less && is <= was {
         return None;
     }
     let why = new.reasons.first().map(|reason| format!(": {reason}")).unwrap_or_default();

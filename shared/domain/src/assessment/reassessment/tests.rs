@@ -93,8 +93,9 @@ fn who_knows_less_changes_a_judgement_only_for_the_worse() {
     let medium = || judged(SecurityLevel::Medium, Certain, &[]);
     assert_eq!(change(medium(), judged(SecurityLevel::Low, Likely, &[])), None);
     assert_eq!(change(medium(), judged(SecurityLevel::Medium, Likely, &[fix(1, false)])), None);
-    let raised = change(medium(), judged(SecurityLevel::High, Unknown, &[])).map(|(kind, _)| kind);
-    assert_eq!(raised, Some(ChangeKind::Raised));
+    let high = |confidence| change(medium(), judged(SecurityLevel::High, confidence, &[])).map(|(kind, _)| kind);
+    assert_eq!(high(Likely), Some(ChangeKind::Raised));
+    assert_eq!(high(Unknown), None, "a precaution is no knowledge");
 }
 
 #[test]
