@@ -121,6 +121,7 @@ def first_images(story: Story) -> None:
 
 def release(story: Story) -> None:
     world = story.world
+    upstream.tell(world.aws)
     world.go_to(upstream.RELEASED)
     story.heading("Canonical and Amazon publish new base images")
     new = upstream.publish(world.aws, 1)

@@ -11,8 +11,12 @@ Each moves from one release to the next:
 Debian 12 stays at 20240717-1811, an official image that many public configurations name, so that there is a template
 that nothing happens to: Debian's newer ones are left out. The dates are those in the names; AMI ids are the embedded
 AWS's own.
+
+What Canonical tells of the vulnerability that its release fixes is made up. Of the vulnerabilities that are known to be
+exploited, one of those that CISA listed by then stands for all (https://www.cisa.gov/known-exploited-vulnerabilities-catalog).
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -51,6 +55,25 @@ BASES = (
     Base("debian-12", "136693071363", "/aws/service/debian/release/12/latest/{}", {"x86_64": "amd64"},
          (("debian-12-{}-20240717-1811", "2024-07-17"),)),
 )  # fmt: skip
+
+
+NOTICE = {
+    "id": "USN-9999-1", "published": "2024-11-19T10:00:00Z", "summary": "OpenSSL vulnerability", "upstream": ["CVE-2024-1234"],
+    "affected": [{"package": {"ecosystem": "Ubuntu:22.04:LTS", "name": "openssl"}, "ecosystem_specific": {
+        "binaries": [{"binary_name": "openssl", "binary_version": "3.0.2-0ubuntu1.99"}],
+        "cves_map": {"cves": [{"id": "CVE-2024-1234", "severity": [{"type": "Ubuntu", "score": "high"}]}]}}}],
+}  # fmt: skip
+
+EXPLOITED = {"cveID": "CVE-2024-1086", "dateAdded": "2024-05-30", "vendorProject": "Linux", "product": "Kernel"}
+
+
+def tell(aws) -> None:
+    """Publishes what is known of vulnerabilities, where collect-advisories reads it."""
+    index = f"{NOTICE['published']},{NOTICE['id']}\n"
+    aws.publish_feed("ubuntu-osv", "/Ubuntu/modified_id.csv", index)
+    aws.publish_feed("ubuntu-osv", f"/Ubuntu/{NOTICE['id']}.json", json.dumps(NOTICE))
+    listed = "/sites/default/files/feeds/known_exploited_vulnerabilities.json"
+    aws.publish_feed("kev", listed, json.dumps({"vulnerabilities": [EXPLOITED]}))
 
 
 def publish(aws, release: int) -> list:
