@@ -66,6 +66,11 @@ impl<'a> Evidence<'a> {
         Self { basis, gone: Vec::new(), windows: Vec::new(), fixings: Vec::new(), open: 0, stale: None }
     }
 
+    /// Whether an advisory speaks for itself. Beside Inspector's findings it only says how bad these are.
+    pub(super) fn counts(&self, fixing: &Fixing<'_>) -> bool {
+        fixing.advisory.is_security() && self.basis != Basis::Findings
+    }
+
     /// How sure a judgement by it is.
     pub(super) fn confidence(&self) -> Confidence {
         match &self.basis {

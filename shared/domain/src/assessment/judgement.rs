@@ -7,15 +7,12 @@ use jiff::Timestamp;
 
 use super::dates::day_of;
 use super::evidence::{Basis, Evidence, Fixing, lacks_attacks};
-use super::rating::{UNRATED, threat};
+use super::rating::{NAMED, UNRATED, rated, threat};
 use super::reasons::Reasons;
 use super::{Assessment, FixedCve, Published};
-use crate::advisory::{Advisory, AdvisoryKind, CveId};
+use crate::advisory::{AdvisoryKind, CveId};
 use crate::level::{Confidence, SecurityLevel};
 use crate::update::UpdateType;
-
-/// How many vulnerabilities an assessment names. A move over a year of releases may fix more.
-pub(super) const NAMED: usize = 1_000;
 
 /// What the evidence comes to.
 pub(super) fn judge(evidence: &Evidence<'_>, published: &Published<'_>, now: Timestamp) -> Assessment {
@@ -23,7 +20,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, published: &Published<'_>, now: Tim
     fixes.sort_by(|one, other| weight(one).cmp(&weight(other)));
     let tuesdays = matches!(&evidence.basis, Basis::PatchTuesdays(days) if !days.is_empty());
     let levels = fixes.iter().map(|fix| fix.level);
-    let advisories = evidence.fixings.iter().filter(|fixing| counts(evidence, fixing)).map(|it| rated(it.advisory));
+    let advisories = evidence.fixings.iter().filter(|fixing| evidence.counts(fixing)).map(|it| rated(it.advisory));
     let found = levels.chain(advisories).chain(tuesdays.then_some(SecurityLevel::High)).max();
 
     let precaution = evidence.stale.is_some() && found < Some(SecurityLevel::High);
@@ -46,16 +43,6 @@ pub(super) fn judge(evidence: &Evidence<'_>, published: &Published<'_>, now: Tim
         reasons,
         fixes,
     }
-}
-
-/// Whether an advisory speaks for itself. Beside Inspector's findings it only says how bad these are.
-pub(super) fn counts(evidence: &Evidence<'_>, fixing: &Fixing<'_>) -> bool {
-    fixing.advisory.is_security() && evidence.basis != Basis::Findings
-}
-
-/// The level of an advisory by its vendor's rating alone.
-pub(super) fn rated(advisory: &Advisory) -> SecurityLevel {
-    advisory.severity.unwrap_or(UNRATED)
 }
 
 /// The worst first: by level, then what is exploited, then what is likely to be, then by number.

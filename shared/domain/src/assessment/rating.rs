@@ -3,12 +3,20 @@
 use jiff::civil::Date;
 
 use super::Published;
-use crate::advisory::{CveId, Probability};
+use crate::advisory::{Advisory, CveId, Probability};
 use crate::level::SecurityLevel;
 
 /// What a fix counts as whose vendor does not say how bad it is. More than half of the vulnerabilities that vendors
 /// do rate are important or critical, so this is the likelier guess, and the safer one.
 pub(super) const UNRATED: SecurityLevel = SecurityLevel::High;
+
+/// How many vulnerabilities an assessment names. A move over a year of releases may fix more.
+pub(super) const NAMED: usize = 1_000;
+
+/// The level of an advisory by its vendor's rating alone.
+pub(super) fn rated(advisory: &Advisory) -> SecurityLevel {
+    advisory.severity.unwrap_or(UNRATED)
+}
 
 /// What is known of a vulnerability beside its vendor's rating.
 #[derive(Debug, Clone, Copy)]

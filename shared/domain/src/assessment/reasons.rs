@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::evidence::{Basis, Evidence, Fixing};
-use super::judgement::{NAMED, counts, rated};
+use super::rating::{NAMED, UNRATED, rated};
 use super::{FixedCve, Published};
 use crate::advisory::AdvisoryKind;
 use crate::problem::printable;
@@ -80,7 +80,7 @@ impl Reasons<'_> {
         if self.evidence.basis == Basis::Findings {
             return self.found();
         }
-        let is_rated = |fixing: &&Fixing<'_>| counts(self.evidence, fixing) && fixing.advisory.severity.is_some();
+        let is_rated = |fixing: &&Fixing<'_>| self.evidence.counts(fixing) && fixing.advisory.severity.is_some();
         let worst = self.evidence.fixings.iter().filter(is_rated).map(|fixing| rated(fixing.advisory)).max()?;
         let of_it = |fixing: &&Fixing<'_>| is_rated(fixing) && rated(fixing.advisory) == worst;
         Some(advisories(self.evidence.fixings.iter().filter(of_it), &format!("that the vendor rates {worst}")))
@@ -99,9 +99,9 @@ impl Reasons<'_> {
     }
 
     fn unrated(&self) -> Option<String> {
-        let is_unrated = |fixing: &&Fixing<'_>| counts(self.evidence, fixing) && fixing.advisory.severity.is_none();
+        let is_unrated = |fixing: &&Fixing<'_>| self.evidence.counts(fixing) && fixing.advisory.severity.is_none();
         let unrated: Vec<&Fixing<'_>> = self.evidence.fixings.iter().filter(is_unrated).collect();
-        let level = super::rating::UNRATED;
+        let level = UNRATED;
         (!unrated.is_empty()).then(|| {
             advisories(unrated.into_iter(), &format!("without a rating by the vendor, which counts as {level}"))
         })
@@ -110,7 +110,7 @@ impl Reasons<'_> {
     /// What it is about when it fixes no vulnerability.
     fn nothing(&self) -> Option<String> {
         let tuesdays = matches!(&self.evidence.basis, Basis::PatchTuesdays(days) if !days.is_empty());
-        if !self.fixes.is_empty() || tuesdays || self.evidence.fixings.iter().any(|it| counts(self.evidence, it)) {
+        if !self.fixes.is_empty() || tuesdays || self.evidence.fixings.iter().any(|it| self.evidence.counts(it)) {
             return None;
         }
         let of = |kind| self.evidence.fixings.iter().filter(move |fixing| fixing.advisory.kind == kind);
