@@ -11,7 +11,7 @@ use prism_domain::duration::before;
 use prism_domain::id::BaseImageName;
 use prism_domain::policy::Policy;
 use prism_domain::problem::printable;
-use prism_domain::slot::{Approval, needs_approval};
+use prism_domain::slot::needs_approval;
 use prism_domain::update::BaseImageUpdate;
 use prism_domain::watch::Trouble;
 
@@ -156,11 +156,7 @@ fn plan(user: &User<'_>, policy: &Policy) -> Plan {
             (Stage::Building, ..) => Plan::Running { build },
             (Stage::Waiting, _, Some(reason)) => disabled(reason),
             (Stage::Waiting, Some(approval), None) => {
-                let what = match approval {
-                    Approval::LowUrgency => "its update is of low level",
-                    Approval::EmergencyMoney => "it takes emergency money",
-                };
-                not(format!("waits for approval, since {what}: prism templates auto-ami build {name}"))
+                not(format!("waits for approval, since {approval}: prism templates auto-ami build {name}"))
             }
             (Stage::Waiting, None, None) => {
                 Plan::Scheduled { build, at: held.parked.as_ref().map_or(held.slot.at, |parked| parked.until) }

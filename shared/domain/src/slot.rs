@@ -1,5 +1,7 @@
 //! When a build is to start, and who pays for it.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +99,16 @@ pub enum Approval {
     LowUrgency,
     /// Emergency money.
     EmergencyMoney,
+}
+
+/// To stand behind `waits for approval, since`.
+impl fmt::Display for Approval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::LowUrgency => "its update is of low level",
+            Self::EmergencyMoney => "it takes emergency money",
+        })
+    }
 }
 
 /// What a person still has to approve before a build starts, if anything.
