@@ -109,6 +109,8 @@ pub enum Plan {
     Running { build: BuildId },
     /// Then.
     Scheduled { build: BuildId, at: Timestamp },
+    /// Its time has come, and something keeps it from starting.
+    Waiting { build: BuildId, reason: String },
     /// It is not.
     NotPlanned { reason: String },
 }
@@ -284,17 +286,25 @@ fn headline(fix: &FixedCve) -> String {
     if facts.is_empty() { fix.cve.to_string() } else { format!("{} ({})", fix.cve, facts.join(", ")) }
 }
 
-/// When targets are rebuilt by themselves: a line for those that are, and one for each reason why others are not.
+/// When targets are rebuilt by themselves: a line for those that are, and one for each reason why others wait or are not.
 fn plans(affected: &[Affected], look: &Look) -> Vec<String> {
     let mut lines = Vec::new();
     let mut starts = Vec::new();
     let mut running = Vec::new();
-    let mut not: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut others: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     for one in affected {
         match &one.plan {
             Plan::Running { build } => running.push(build.to_string()),
             Plan::Scheduled { build, at } => starts.push((*at, build)),
-            Plan::NotPlanned { reason } => not.entry(reason).or_default().push(one.template.to_string()),
+            Plan::Waiting { reason, .. } => {
+                others
+                    .entry(("Auto-rebuild waiting", format!("it {reason}")))
+                    .or_default()
+                    .push(one.template.to_string());
+            }
+            Plan::NotPlanned { reason } => {
+                others.entry(("Auto-rebuild: not planned", reason.clone())).or_default().push(one.template.to_string());
+            }
         }
     }
     if !running.is_empty() {
@@ -309,11 +319,11 @@ fn plans(affected: &[Affected], look: &Look) -> Vec<String> {
         let of = if starts.len() > 1 { format!(", the first of {}", starts.len()) } else { String::new() };
         lines.push(format!("Auto-rebuild scheduled: {when}{of}"));
     }
-    let none = lines.is_empty() && not.len() == 1;
-    for (reason, mut names) in not {
+    let all = lines.is_empty() && others.len() == 1;
+    for ((what, why), mut names) in others {
         names.dedup();
-        let of = if none { String::new() } else { format!(" for {}", some(names, TOLD)) };
-        lines.push(format!("Auto-rebuild: not planned{of}: {reason}"));
+        let of = if all { String::new() } else { format!(" for {}", some(names, TOLD)) };
+        lines.push(format!("{what}{of}: {why}"));
     }
     lines
 }

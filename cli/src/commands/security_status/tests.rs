@@ -212,3 +212,36 @@ fn base_images_that_nobody_has_looked_at_for_long_are_told() {
         "└── all were last looked at Mon 23 Nov 2026 11:00 UTC (6 hours ago): what moved since then is not known"
     ));
 }
+
+#[test]
+fn a_build_is_scheduled_for_its_slot_however_often_it_wakes_before_and_waits_once_that_has_come() {
+    let mut facts = facts(&[critical()]);
+    let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
+    held.queued.demand.deadline = at("2026-12-23T17:00:00Z");
+    held.queued.demand.not_before = Some(prism_domain::slot::Soak {
+        until: at("2026-11-26T17:00:00Z"),
+        base: "ubuntu-22.04".parse().unwrap(),
+        age: SignedDuration::from_hours(72),
+    });
+    let plan_of = |facts: &Facts| {
+        let status = status(facts);
+        let affected = &status.available[0].affected;
+        affected.iter().find(|affected| affected.template.as_str() == "python-ml").unwrap().plan.clone()
+    };
+    let build = held.queued.build.clone();
+    let slot = at("2026-11-27T02:00:00Z");
+    assert_eq!(plan_of(&facts), Plan::Scheduled { build: build.clone(), at: slot }, "it parks for a day at most");
+
+    let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
+    held.queued.demand.urgency = prism_domain::level::Urgency::Critical;
+    let reason = "waits for a free builder: 2 of 2 builds are running".to_owned();
+    held.parked.as_mut().unwrap().reason.clone_from(&reason);
+    assert_eq!(plan_of(&facts), Plan::Waiting { build: build.clone(), reason });
+    let told = told(&facts);
+    let line = "Auto-rebuild waiting for python-ml: it waits for a free builder: 2 of 2 builds are running\n";
+    assert!(told.contains(line) && !told.contains("scheduled"), "{told}");
+
+    let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
+    held.parked = None;
+    assert_eq!(plan_of(&facts), Plan::Scheduled { build, at: look().now });
+}
