@@ -1,5 +1,7 @@
 //! `prism templates auto-ami security-status`: reading what it shows, and what that comes to.
 
+mod missing;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +11,7 @@ use prism_domain::architecture::Architecture;
 use prism_domain::claim::{Held, Stage};
 use prism_domain::duration::before;
 use prism_domain::id::BaseImageName;
+use prism_domain::patch::Patch;
 use prism_domain::policy::Policy;
 use prism_domain::problem::printable;
 use prism_domain::slot::{needs_approval, slot};
@@ -24,12 +27,16 @@ use crate::stack::Stack;
 use crate::standing::{Base, Bases, Everything, Standing, TargetStanding, everything};
 use crate::wrong::Wrong;
 
+pub use missing::Missing;
+
 /// For how long an update counts as recent.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What a security status is made of.
 pub struct Facts {
     pub all: Everything,
+    /// What images were found to lack.
+    pub patches: Vec<Patch>,
     pub policy: Policy,
     pub troubles: Vec<Trouble>,
     pub looked_at: Option<Timestamp>,
@@ -44,8 +51,10 @@ pub async fn run(on: &On) -> anyhow::Result<()> {
 }
 
 async fn read(stack: &Stack) -> anyhow::Result<Facts> {
+    let all = everything(stack).await?;
     Ok(Facts {
-        all: everything(stack).await?,
+        patches: missing::read(stack, &all).await?,
+        all,
         policy: policies::current(&stack.table).await?,
         troubles: base_images::all_troubles(&stack.table, &stack.region).await?,
         looked_at: base_images::last_run(&stack.table, &stack.region).await?.map(|run| run.looked_at),
@@ -59,6 +68,7 @@ pub fn security_status(facts: &Facts, now: Timestamp) -> SecurityStatus {
     SecurityStatus {
         at: now,
         available: available(&users, &facts.policy, now),
+        missing: missing::missing(&users, &facts.patches, &facts.policy, now),
         recent: recent(&users, &facts.all.bases, now),
         withdrawn: withdrawn(&users, &facts.policy, now),
         troubles: troubles(&users, &facts.all.bases, &facts.troubles),
@@ -169,7 +179,7 @@ fn plan(user: &User<'_>, policy: &Policy, now: Timestamp) -> Plan {
     }
     match &user.target.condition {
         Condition::Failed { build, message, .. } => not(format!("{build} failed: {}", printable(message, 200))),
-        _ if user.lacks.updates.is_empty() && !policy.rebuild_on_rollback => {
+        _ if user.lacks.updates.is_empty() && user.lacks.withdrawn.is_some() && !policy.rebuild_on_rollback => {
             not("rebuild_on_rollback of the policy is off".to_owned())
         }
         _ => not("no build is queued yet".to_owned()),

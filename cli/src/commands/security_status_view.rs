@@ -15,6 +15,7 @@ use prism_domain::update::UpdateType;
 use serde::Serialize;
 use termtree::Tree;
 
+use super::security_status::Missing;
 use crate::look::{BAD, BOLD, Look, WARN, branch, paint, some};
 use crate::output::Answer;
 use crate::pending::Gist;
@@ -32,6 +33,8 @@ pub struct SecurityStatus {
     pub at: Timestamp,
     /// The worst first.
     pub available: Vec<Available>,
+    /// Images that lack fixes though their base image has not moved, the worst first.
+    pub missing: Vec<Missing>,
     /// What all have by now, newest first.
     pub recent: Vec<Recent>,
     pub withdrawn: Vec<WithdrawnRow>,
@@ -167,7 +170,8 @@ impl Answer for SecurityStatus {
     fn text(&self, look: &Look) -> String {
         let mut parts = vec![paint(BOLD, "SECURITY UPDATE STATUS")];
         parts.extend(SecurityLevel::ALL.into_iter().filter_map(|level| self.of_level(level, look)));
-        if self.available.is_empty() {
+        parts.extend(section(WARN, "Missing Fixes:", self.missing.iter().map(|row| row.tree(look))));
+        if self.available.is_empty() && self.missing.is_empty() {
             parts.push("No security updates are pending.".to_owned());
         }
         parts.extend(section(
@@ -279,7 +283,7 @@ pub fn what(gist: &Gist) -> String {
     }
 }
 
-fn headline(fix: &FixedCve) -> String {
+pub fn headline(fix: &FixedCve) -> String {
     let mut facts = Vec::new();
     facts.extend(fix.package.as_ref().map(|package| format!("{} vulnerability", printable(&package.name, 60))));
     facts.extend(fix.exploited_since.map(|_| "known to be exploited".to_owned()));
@@ -287,7 +291,7 @@ fn headline(fix: &FixedCve) -> String {
 }
 
 /// When targets are rebuilt by themselves: a line for those that are, and one for each reason why others wait or are not.
-fn plans(affected: &[Affected], look: &Look) -> Vec<String> {
+pub fn plans(affected: &[Affected], look: &Look) -> Vec<String> {
     let mut lines = Vec::new();
     let mut starts = Vec::new();
     let mut running = Vec::new();

@@ -1,4 +1,5 @@
 use prism_aws::advisories::FeedFailure;
+use prism_domain::assessment::FixedCve;
 use prism_domain::id::TrackedImageId;
 use prism_domain::level::SecurityLevel;
 use prism_domain::watch::TroubleKind;
@@ -18,6 +19,7 @@ fn facts(updates: &[BaseImageUpdate]) -> Facts {
     }
     Facts {
         all,
+        patches: Vec::new(),
         policy: Policy::default(),
         troubles: Vec::new(),
         looked_at: Some(at("2026-11-23T16:50:00Z")),
@@ -244,4 +246,49 @@ fn a_build_is_scheduled_for_its_slot_however_often_it_wakes_before_and_waits_onc
     let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
     held.parked = None;
     assert_eq!(plan_of(&facts), Plan::Scheduled { build, at: look().now });
+}
+
+/// The image of the template's build lacks these fixes.
+fn lacking(facts: &Facts, name: &str, number: u32, fixes: &[FixedCve]) -> Patch {
+    let standing = facts.all.templates.iter().find(|standing| standing.record.name.as_str() == name).unwrap();
+    let channel = standing.targets[0].channel.as_ref().unwrap();
+    let found = |json: serde_json::Value| serde_json::from_value(json).unwrap();
+    found(serde_json::json!({
+        "id": format!("{}/0123456789ab", channel.build.target.build(number)), "base": channel.base,
+        "base_image_id": channel.base_image_id, "level": "high", "advisories": ["USN-7095-1", "USN-7096-1"],
+        "fixes": fixes, "at_least": [], "release": null, "reasons": [], "found_at": "2026-11-23T12:00:00Z"
+    }))
+}
+
+/// Everybody stands on what the base image is.
+fn all_up_to_date() -> Facts {
+    let mut facts = facts(&[critical()]);
+    for name in ["genomics", "python-ml"] {
+        put(&mut facts, name, 2, "2026-11-12T10:00:00Z");
+    }
+    facts
+}
+
+#[test]
+fn an_image_that_lacks_fixes_on_a_base_image_that_has_not_moved_is_told() {
+    let mut facts = all_up_to_date();
+    let fixes = vec![kernel(), cve("CVE-2024-0001", SecurityLevel::High), cve("CVE-2024-0002", SecurityLevel::Low)];
+    let older =
+        Patch { fixes: Vec::new(), found_at: at("2026-11-22T12:00:00Z"), ..lacking(&facts, "genomics", 4, &[]) };
+    let critical = Patch { level: SecurityLevel::Critical, ..lacking(&facts, "python-ml", 4, &[]) };
+    facts.patches = vec![lacking(&facts, "genomics", 4, &fixes), older, critical];
+    insta::assert_snapshot!(told(&facts));
+    insta::assert_json_snapshot!(status(&facts).missing);
+}
+
+#[test]
+fn what_the_image_before_lacked_or_comes_with_an_update_is_not_missing() {
+    let mut facts = all_up_to_date();
+    facts.patches = vec![lacking(&facts, "genomics", 3, &[kernel()])];
+    assert!(told(&facts).contains("No security updates are pending."));
+    facts.patches = vec![lacking(&facts, "genomics", 4, &[kernel()])];
+    assert!(!told(&facts).contains("No security updates are pending."));
+    put(&mut facts, "genomics", 1, "2026-11-12T10:00:00Z");
+    let status = status(&facts);
+    assert!(status.missing.is_empty() && !status.available.is_empty());
 }
