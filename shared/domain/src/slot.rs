@@ -64,14 +64,13 @@ pub struct Soak {
 }
 
 impl Soak {
-    /// What an update has to wait for by the policy, if anything. Its image is out since its owner made it; since it
-    /// was seen, where EC2 does not tell, or tells a later time.
+    /// What an update has to wait for by the policy, if anything. Its image is out since it was seen: vendors publish
+    /// what they made hours or days before, and until then nobody has met it.
     #[must_use]
     pub fn of(update: &BaseImageUpdate, policy: &Policy) -> Option<Self> {
         let base = &update.id.image.name;
         let age = policy.minimum_age(base, update.security_level);
-        let out_since = update.image_created_at.map_or(update.updated_at, |created| created.min(update.updated_at));
-        (age > SignedDuration::ZERO).then(|| Self { until: after(out_since, age), base: base.clone(), age })
+        (age > SignedDuration::ZERO).then(|| Self { until: after(update.updated_at, age), base: base.clone(), age })
     }
 
     /// What a build waits for that answers two requests: the shorter wait, and none if one of them has none.

@@ -151,12 +151,12 @@ fn patient() -> Policy {
 }
 
 #[test]
-fn a_base_image_is_out_since_its_owner_made_it_or_since_it_was_seen() {
+fn a_base_image_is_out_since_it_was_seen_however_long_before_its_owner_made_it() {
     let until = |level, created| Soak::of(&update(level, created), &patient()).map(|soak| soak.until);
     let high = |created| until(SecurityLevel::High, created);
-    assert_eq!(high(Some("2026-11-23T01:00:00Z")), Some(at("2026-11-23T07:00:00Z")));
-    assert_eq!(high(None), Some(at("2026-11-23T23:00:00Z")));
-    assert_eq!(high(Some("2027-11-23T01:00:00Z")), high(None), "nobody makes it before it is seen");
+    for created in [None, Some("2026-11-23T01:00:00Z"), Some("2026-11-01T01:00:00Z"), Some("2027-11-23T01:00:00Z")] {
+        assert_eq!(high(created), Some(at("2026-11-23T23:00:00Z")));
+    }
     assert_eq!(until(SecurityLevel::Low, None), None);
     assert_eq!(until(SecurityLevel::Critical, None), None);
     assert_eq!(Soak::of(&update(SecurityLevel::High, None), &Policy::default()), None);
