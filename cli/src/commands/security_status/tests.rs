@@ -222,7 +222,7 @@ fn a_build_is_scheduled_for_its_slot_however_often_it_wakes_before_and_waits_onc
     held.queued.demand.deadline = at("2026-12-23T17:00:00Z");
     held.queued.demand.not_before = Some(prism_domain::slot::Soak {
         until: at("2026-11-26T17:00:00Z"),
-        base: "ubuntu-22.04".parse().unwrap(),
+        update: critical().id,
         age: SignedDuration::from_hours(72),
     });
     let plan_of = |facts: &Facts| {
