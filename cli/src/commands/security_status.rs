@@ -246,12 +246,14 @@ fn withdrawn(users: &Users<'_>, policy: &Policy, now: Timestamp) -> Vec<Withdraw
     let mut rows: Vec<WithdrawnRow> = Vec::new();
     for user in users.values().flatten() {
         let Some(update) = &user.lacks.withdrawn else { continue };
+        let Some(channel) = &user.target.channel else { continue };
         let affected = affected(user, policy, now);
-        match rows.iter_mut().find(|row| row.update == update.id) {
+        let same = |row: &&mut WithdrawnRow| row.update == update.id && row.withdrawn == channel.base_image_id;
+        match rows.iter_mut().find(same) {
             Some(row) => row.affected.push(affected),
             None => rows.push(WithdrawnRow {
                 update: update.id.clone(),
-                withdrawn: update.previous_image_id.clone(),
+                withdrawn: channel.base_image_id.clone(),
                 image: update.image_id.clone(),
                 since: update.updated_at,
                 affected: vec![affected],

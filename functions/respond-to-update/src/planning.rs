@@ -38,7 +38,7 @@ impl RespondToUpdate {
         let Some(current) = current else { return self.finish(record).await };
         let policy = policies::current(&self.table).await?;
         let dependants = self.dependants(record).await?;
-        let response = respond(update, &current.current.image_id, dependants, &policy, now);
+        let response = respond(update, &current, dependants, &policy, now);
         self.skip(record, &response).await?;
         if !response.plans.is_empty() {
             self.announce(record, &response, &policy, now).await

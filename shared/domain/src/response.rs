@@ -7,7 +7,7 @@ use crate::id::{AmiId, Target};
 use crate::policy::Policy;
 use crate::request::{RequestInput, compile_request};
 use crate::slot::{Approval, Demand, Slot, needs_approval, slot};
-use crate::update::{BaseImageUpdate, Direction};
+use crate::update::{BaseImageUpdate, Direction, TrackedImage};
 
 /// A template whose published image stands on the base image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,24 +46,26 @@ pub struct Response {
     pub kept: Vec<Target>,
 }
 
-/// The response to a move. `current`: what the base image is by now, on which whatever is built will stand.
+/// The response to a move. `tracked`: what the base image is by now, on which whatever is built will stand, and was before.
 #[must_use]
 pub fn respond(
     update: &BaseImageUpdate,
-    current: &AmiId,
+    tracked: &TrackedImage,
     dependants: impl IntoIterator<Item = Dependant>,
     policy: &Policy,
     now: Timestamp,
 ) -> Response {
     let back = update.direction == Direction::Back;
+    let current = &tracked.current.image_id;
+    let withdrawn_images = if back { withdrawn(update, tracked) } else { Vec::new() };
     let mut response = Response::default();
     for dependant in dependants {
         let Dependant { target, base_image_id, expected, hindrance } = dependant;
-        let withdrawn = back && base_image_id.as_ref().is_none_or(|stands_on| *stands_on == update.previous_image_id);
+        let withdrawn = back && base_image_id.as_ref().is_none_or(|stands_on| withdrawn_images.contains(&stands_on));
         let skipped = if base_image_id.as_ref() == Some(current) {
             Some(format!("its image stands on {current} already"))
         } else if back && !withdrawn {
-            Some(format!("its image does not stand on {}, which was withdrawn", update.previous_image_id))
+            Some(format!("its image does not stand on {} or another that was withdrawn", update.previous_image_id))
         } else if back && !policy.rebuild_on_rollback {
             Some(not_rebuilt(update))
         } else {
@@ -80,6 +82,16 @@ pub fn respond(
         }
     }
     response
+}
+
+/// What a move back takes back: the image that it came from and, of those before it, all that were made after the one that
+/// it went to, as far as EC2 tells when.
+fn withdrawn<'a>(update: &'a BaseImageUpdate, tracked: &'a TrackedImage) -> Vec<&'a AmiId> {
+    let newer = tracked.past.iter().filter(|past| {
+        past.image.created_at.zip(update.image_created_at).is_some_and(|(past, went_to)| past > went_to)
+    });
+    let newer = newer.map(|past| &past.image.image_id).filter(|image| **image != update.image_id);
+    std::iter::once(&update.previous_image_id).chain(newer).collect()
 }
 
 /// Why a template on a withdrawn image is not rebuilt.
@@ -112,6 +124,7 @@ mod tests {
 
     use super::*;
     use crate::level::SecurityLevel;
+    use crate::update::{PastImage, SeenImage};
 
     const NOW: &str = "2026-11-23T17:00:00Z";
 
@@ -142,8 +155,49 @@ mod tests {
         }
     }
 
+    /// The n-th image, made on the n-th of November.
+    fn image(number: u8) -> SeenImage {
+        let created_at = Some(format!("2026-11-{number:02}T00:00:00Z").parse().unwrap());
+        SeenImage { image_id: ami(number), image_name: "name".into(), created_at, root_device: None }
+    }
+
+    /// A base image that is the first of these by now, and was the others before, the newest first.
+    fn tracked(images: &[u8]) -> TrackedImage {
+        let past = |number: &u8| PastImage { image: image(*number), until: NOW.parse().unwrap() };
+        TrackedImage {
+            id: update(Direction::Forward).id.image,
+            current: image(images[0]),
+            since: NOW.parse().unwrap(),
+            sequence: 1,
+            past: images[1..].iter().map(past).collect(),
+            returns: Vec::new(),
+            quarantine: None,
+        }
+    }
+
     fn respond_to(direction: Direction, current: u8, dependants: Vec<Dependant>, policy: &Policy) -> Response {
-        respond(&update(direction), &ami(current), dependants, policy, NOW.parse().unwrap())
+        respond(&update(direction), &tracked(&[current]), dependants, policy, NOW.parse().unwrap())
+    }
+
+    #[test]
+    fn who_stands_on_any_image_that_is_newer_than_what_it_went_back_to_is_told() {
+        // From the fifth, which came after the fourth, back to the third; it has been the second, too.
+        let (went_to, came_from) = (image(3), ami(5));
+        let back = BaseImageUpdate {
+            image_id: went_to.image_id,
+            image_created_at: went_to.created_at,
+            previous_image_id: came_from,
+            ..update(Direction::Back)
+        };
+        let told_of = |update: &BaseImageUpdate| {
+            let dependants = (2..=5).map(|number| dependant(&format!("on-{number}"), Some(number)));
+            let now = NOW.parse().unwrap();
+            let response = respond(update, &tracked(&[3, 5, 4, 2]), dependants, &Policy::default(), now);
+            response.kept.iter().map(|target| target.template.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(told_of(&back), ["on-4", "on-5"]);
+        let undated = BaseImageUpdate { image_created_at: None, ..back };
+        assert_eq!(told_of(&undated), ["on-5"], "it is not known which of the others are newer");
     }
 
     #[test]
@@ -231,7 +285,7 @@ mod tests {
             let policy = Policy { low_needs_approval: low, emergency_needs_approval: emergency, ..Policy::default() };
             let update = BaseImageUpdate { security_level: level, ..update(Direction::Forward) };
             let now = NOW.parse().unwrap();
-            let response = respond(&update, &ami(2), [dependant("python-ml", Some(1))], &policy, now);
+            let response = respond(&update, &tracked(&[2]), [dependant("python-ml", Some(1))], &policy, now);
             let expected = match level {
                 SecurityLevel::Low if low => Some(Approval::LowUrgency),
                 SecurityLevel::Critical if emergency => Some(Approval::EmergencyMoney),
