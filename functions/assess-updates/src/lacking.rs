@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use prism_aws::error::Result;
 use prism_aws::table::Applied;
+use prism_aws::workflow::Started;
 use prism_aws::{fault, inventory, packages, patches, requests, settings};
 use prism_domain::catalogue::BaseImage;
 use prism_domain::id::{Region, Target};
@@ -74,7 +75,10 @@ impl AssessUpdates {
         // Lost: it was found before, and nothing was asked for yet.
         let _: Applied = self.table.transact("recording a patch", vec![patches::insert(patch)?]).await?;
         fault::point("assess-updates.patch-recorded");
-        self.workflow.start(&request, &RequestInput::for_patch(target, patch.id.clone())).await?;
+        let input = RequestInput::for_patch(target, patch.id.clone());
+        if requests::start(&self.table, &self.workflow, &request, &input).await? == Started::Before {
+            return Ok(());
+        }
         fault::point("assess-updates.patch-asked-for");
         output.patches += 1;
         tracing::info!(%target, patch = %patch.id, level = %patch.level, "a rebuild is asked for");

@@ -45,7 +45,8 @@ impl CloseBuild {
         for record in since.iter().filter(asks) {
             let update = &record.update.id;
             let input = RequestInput::for_updates(target, vec![update.clone()]);
-            self.workflow.start(&requests::of_update(update, record.round, target)?, &input).await?;
+            let request = requests::of_update(update, record.round, target)?;
+            requests::start(&self.table, &self.workflow, &request, &input).await?;
             fault::point("close-build.update-followed");
             followed = true;
         }

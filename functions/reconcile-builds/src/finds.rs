@@ -1,6 +1,8 @@
 //! What is looked at, and to whom it is handed. One look that fails does not keep the others from being
 //! made.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use prism_aws::error::Result;
@@ -10,7 +12,7 @@ use prism_aws::{
 };
 use prism_domain::build::Channel;
 use prism_domain::duration::before;
-use prism_domain::id::TrackedImageId;
+use prism_domain::id::{Target, TrackedImageId};
 use prism_domain::zone::Zone;
 use serde_json::json;
 
@@ -108,27 +110,38 @@ impl ReconcileBuilds {
         Ok(())
     }
 
-    /// The last moves of every base image that were not responded to.
+    /// The last moves of every base image that were not responded to, and what was lost of the response to the newest.
     pub(crate) async fn updates(&self, output: &mut Output) -> Result<()> {
         let now = clock::now();
         let catalogue = policies::current(&self.table).await?.catalogue();
+        let busy = self.busy().await?;
         for (base, architecture) in catalogue.on_every_architecture() {
             let id = TrackedImageId { name: base.name.clone(), architecture, region: self.region.clone() };
-            let looked = self.updates_of(&id, now, output).await;
+            let looked = self.updates_of(&id, &busy, now, output).await;
             count(looked, output);
         }
         Ok(())
     }
 
-    async fn updates_of(&self, id: &TrackedImageId, now: Timestamp, output: &mut Output) -> Result<()> {
-        for record in base_images::newest_updates(&self.table, id, MOVES).await? {
+    async fn updates_of(
+        &self,
+        id: &TrackedImageId,
+        busy: &BTreeSet<Target>,
+        now: Timestamp,
+        output: &mut Output,
+    ) -> Result<()> {
+        let records = base_images::newest_updates(&self.table, id, MOVES).await?;
+        for record in &records {
             if record.responded_at.is_none() && is_late(record.since(), now) {
                 let event = StreamEvent::naming(&keys::update(&record.update.id));
                 output.unanswered += 1;
                 count(self.functions.poke(&self.menders.respond_to_update, &event).await, output);
             }
         }
-        Ok(())
+        match records.first() {
+            Some(newest) => self.ask_again(newest, busy, now, output).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 //! executions that ended without closing their build, images whose end nobody told, parameters that are
 //! not what their channel says, images whose packages nobody has kept, notices that were not sent, updates that were not responded to.
 //!
-//! It decides nothing and writes nothing: it only has others look.
+//! It decides nothing and writes nothing: it has others look, and asks again for rebuilds whose execution was lost.
 
+mod asking;
 mod building;
 mod finds;
 
@@ -67,6 +68,8 @@ pub struct Output {
     unsent: usize,
     /// Updates that were not responded to.
     unanswered: usize,
+    /// Rebuilds that were asked for and lost, and are asked for again.
+    unasked: usize,
     /// Claims for which there was no time: the next look begins with others.
     unlooked: usize,
     /// Looks that failed, and are made again the next time.
