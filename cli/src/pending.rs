@@ -15,7 +15,7 @@ use crate::standing::{Base, Bases, TargetStanding};
 pub struct Pending {
     /// The moves that lead from its base image on to the present one, newest first; none that was taken back.
     pub updates: Vec<BaseImageUpdate>,
-    /// The move by which the vendor took back the very image that it stands on.
+    /// The move by which the vendor took back the image that it stands on, or with a newer one that too.
     pub withdrawn: Option<BaseImageUpdate>,
 }
 
@@ -37,13 +37,15 @@ pub fn pending(on: &AmiId, base: &Base) -> Pending {
         // Back to where it has been on the way: what lay between came to nothing.
         match path.iter().position(|before| before.previous_image_id == update.image_id) {
             Some(place) => path.truncate(place),
+            // Back beyond where it started: all that lay between came to nothing.
+            None if update.direction == Direction::Back => path = Vec::from([update]),
             None => path.push(update),
         }
     }
-    let withdrawn = path
-        .first()
-        .filter(|update| update.direction == Direction::Back && update.previous_image_id == *on)
-        .map(|update| (*update).clone());
+    // Of one that is older than what is remembered it is not known whether it was taken back.
+    let is_known = base.updates.iter().any(|update| [&update.image_id, &update.previous_image_id].contains(&on));
+    let withdrawn = path.first().filter(|update| is_known && update.direction == Direction::Back);
+    let withdrawn = withdrawn.map(|update| (*update).clone());
     let on_from_there = path.into_iter().rev().filter(|update| update.direction == Direction::Forward);
     Pending { updates: on_from_there.cloned().collect(), withdrawn }
 }
@@ -131,6 +133,16 @@ mod tests {
         assert_eq!(lacks(2, &base), (vec![4], None));
         assert_eq!(lacks(3, &base), (vec![4], Some(3)));
         assert_eq!(lacks(4, &base), (vec![], None));
+    }
+
+    #[test]
+    fn whoever_stands_on_one_of_several_images_that_were_taken_back_at_once_is_told() {
+        // 1 → 2 → 3, back to 1, then on to 4.
+        let base = base(vec![update(4, 1, 4), back(3, 3, 1), update(2, 2, 3), update(1, 1, 2)]);
+        assert_eq!(lacks(1, &base), (vec![4], None));
+        assert_eq!(lacks(2, &base), (vec![4], Some(3)));
+        assert_eq!(lacks(3, &base), (vec![4], Some(3)));
+        assert_eq!(lacks(99, &base).1, None, "older than what is remembered");
     }
 
     #[test]

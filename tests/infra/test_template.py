@@ -1,6 +1,7 @@
 """What the template promises: least rights, no lost work, nothing in the clear, and its contract with the rest."""
 
 import json
+import re
 from pathlib import Path
 
 import cfnlint
@@ -46,6 +47,15 @@ def test_outputs_are_the_contract(template):
     assert {name: text(one["Value"]) for name, one in template["Outputs"].items()} == {
         name: f"${{{resource}}}" for name, resource in expected.items()
     }
+
+
+@pytest.mark.parametrize("value, taken", [
+    ("1", True), ("100", True), ("1000", True), ("0", False), ("1001", False), ("1.5", False), ("", False), ("ten", False),
+])  # fmt: skip
+def test_a_pace_that_no_function_could_read_is_refused_by_cloudformation(template, value, taken):
+    pace = template["Parameters"]["StartsPerSecond"]
+    assert bool(re.fullmatch(pace["AllowedPattern"], value)) == taken
+    assert re.fullmatch(pace["AllowedPattern"], pace["Default"])
 
 
 def test_prism_finds_the_stack(stack):

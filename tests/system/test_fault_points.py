@@ -76,7 +76,7 @@ MET_IN = {
     "respond-to-update.skipped": [DISABLED],
     "respond-to-update.started": [MOVED, MOVED_UNDER_MANY],
     "respond-to-update.page-asked": [MOVED_UNDER_MANY],
-    "respond-to-update.withdrawal-told": [WITHDRAWN],
+    "respond-to-update.told": [WITHDRAWN, DISABLED],
     "collect-advisories.kept": [LACKING],
     "assess-updates.judged": [WORSE],
     "assess-updates.patch-recorded": [LACKING],
@@ -337,7 +337,9 @@ def _disabled(world, kill):
     with kill:
         world.watch()
         world.until(lambda: template.updates()[-1]["responded_at"])
-    assert template.journal("skip") and len(world.executions_of(template)) == 1
+    world.aws.settle()
+    assert len(template.notices("update-available")) == len(template.journal("skip")) == 1
+    assert len(world.executions_of(template)) == 1
     return template
 
 

@@ -57,6 +57,39 @@ def test_an_update_that_nobody_responded_to_is_found(world):
     assert len(template.notices("update-available")) == 1
 
 
+def test_a_rebuild_whose_execution_ended_before_it_was_planned_is_asked_for_again(world):
+    template = world.template()
+    template.built()
+    world.publish(template.base)
+    world.watch()
+    template.waits()
+    world.aws.settle()
+    [lost] = [arn for arn in world.executions_of(template) if ":update-" in arn]
+    _unplan(world, template, lost)
+    assert world.invoke("reconcile-builds")["unasked"] == 0, "it may still be on its way"
+    world.advance("31m")
+    assert world.invoke("reconcile-builds")["unasked"] == 1
+    template.waits()
+    assert template.held()["execution"] == f"{lost}-2"
+    world.aws.settle()
+    assert world.invoke("reconcile-builds")["unasked"] == 0
+    template.will("succeed")
+    world.set_clock("02:00")
+    world.until(lambda: template.endings()[-1] == "complete")
+    world.until(lambda: not template.held())
+    world.aws.settle()
+    assert world.invoke("reconcile-builds")["unasked"] == 0
+
+
+def _unplan(world, template, execution):
+    """Has an execution end, and its build be none of its request: as if it had ended before it was planned."""
+    world.stop(execution)
+    world.until(lambda: not template.held())
+    world.aws.settle()
+    name = execution.rsplit(":", 1)[1]
+    world.table.delete(f"REQUEST#{name}", "REQUEST")
+
+
 def test_a_notice_that_was_not_sent_is_found(world):
     [mapping] = mappings(world, "notify")
     lambdas = world.aws.client("lambda")

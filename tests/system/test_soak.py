@@ -54,12 +54,12 @@ def test_who_builds_by_hand_does_not_wait_for_others_to_meet_the_base_image(worl
     assert template.build(2)["frozen"]["base_image_id"] == image
 
 
-def test_an_image_that_was_out_already_when_it_was_seen_is_not_waited_for(world):
+def test_an_image_is_out_since_it_was_seen_however_long_before_its_vendor_made_it(world):
     template = world.template()
     template.built()
     patient(world, urgent_window="00:00-23:59 UTC")
-    world.publish(template.base)  # of 10 hours ago, at least
-    template.will("succeed")
+    world.publish(template.base)  # made days before
     world.advance("8h")
     world.watch()
-    world.until(lambda: template.endings() == ["complete", "complete"])
+    assert template.waits()["reason"].startswith(f"waits until {template.base.name} has been out for 18 hours")
+    assert template.endings() == ["complete", None]

@@ -79,7 +79,7 @@ def test_an_update_of_an_image_on_which_nothing_stands_is_recorded_and_nothing_e
     assert world.inbox.about(update["image_id"]) == []
 
 
-def test_a_template_that_was_disabled_is_not_rebuilt_and_the_journal_says_why(world):
+def test_a_template_that_was_disabled_is_not_rebuilt_and_the_notice_and_the_journal_say_why(world):
     template = world.template()
     template.built()
     template.disable("the course is over")
@@ -88,7 +88,11 @@ def test_a_template_that_was_disabled_is_not_rebuilt_and_the_journal_says_why(wo
     world.aws.settle()
     [skipped] = template.journal("skip")
     assert skipped["reasons"] == ["the template is disabled: the course is over"]
-    assert len(template.builds()) == 1 and template.notices("update-available") == []
+    [told] = template.notices("update-available")
+    assert told.subject.endswith("1 template not rebuilt") and "Not rebuilt: 1" in told.body
+    assert f"{template.name}-{template.base.architecture}: the template is disabled: the course is over" in told.body
+    update = template.updates()[-1]
+    assert update["announced_at"] and update["responded_at"] and len(template.builds()) == 1
 
 
 def test_a_build_whose_template_is_disabled_while_it_waits_is_stopped_with_the_reason(world):

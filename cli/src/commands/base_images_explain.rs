@@ -133,7 +133,9 @@ pub fn rows(
         let standing = all.templates.iter().find(|standing| standing.record.name == target.template)?;
         let found = standing.targets.iter().find(|found| found.architecture == target.architecture)?;
         let channel = found.channel.as_ref()?;
-        let has = since.iter().find(|later| later.image_id == channel.base_image_id);
+        // A move back to what it stands on does not bring it what was taken back.
+        let mut brings = since.iter().filter(|later| later.id == update.id || later.direction == Direction::Forward);
+        let has = brings.find(|later| later.image_id == channel.base_image_id);
         let stands = match has {
             Some(later) => {
                 let newer = later.id != update.id;

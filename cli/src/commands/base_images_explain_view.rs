@@ -327,13 +327,24 @@ mod tests {
         insta::assert_snapshot!(plain(&told.text(&look())));
     }
 
+    /// How `basics` stands to a move, which stands on the second image of its base.
+    fn stands(update: &BaseImageUpdate, since: &[BaseImageUpdate]) -> Stands {
+        let target = Target { template: "basics".parse().unwrap(), architecture: update.id.image.architecture };
+        rows(update, since, &other::everything(), &[(target, None)]).remove(0).stands
+    }
+
+    #[test]
+    fn a_template_lacks_what_was_taken_back_in_favour_of_what_it_stands_on() {
+        let (taken_back, back) = (update(1, 2, 3), back(2, 3, 2));
+        assert!(matches!(stands(&taken_back, &[back.clone(), taken_back.clone()]), Stands::Lacks { .. }));
+        assert!(matches!(stands(&back, std::slice::from_ref(&back)), Stands::Has { newer: false, .. }));
+    }
+
     #[test]
     fn a_template_that_stands_on_something_newer_has_it() {
         let older = update(1, 3, 1);
         let newer = update(2, 1, 2);
-        let target = Target { template: "basics".parse().unwrap(), architecture: older.id.image.architecture };
-        let told = rows(&older, &[newer, older.clone()], &other::everything(), &[(target, None)]);
-        assert!(matches!(told[0].stands, Stands::Has { newer: true, .. }));
+        assert!(matches!(stands(&older, &[newer, older.clone()]), Stands::Has { newer: true, .. }));
         assert_eq!(ami(2), other::everything().templates[0].targets[0].channel.as_ref().unwrap().base_image_id);
     }
 }

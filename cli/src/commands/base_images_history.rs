@@ -54,7 +54,9 @@ struct Move {
     /// How many vulnerabilities it fixes, as far as is known.
     cves: usize,
     reason: Option<String>,
-    /// When the builds of all that stand on it were asked for.
+    /// When people were told of it; nothing if it concerned nobody.
+    announced_at: Option<Timestamp>,
+    /// When everything that it asked for was done, even if that was nothing.
     responded_at: Option<Timestamp>,
 }
 
@@ -119,6 +121,7 @@ impl From<UpdateRecord> for Move {
             between: update.between,
             cves: update.cves.len(),
             reason: update.reasons.into_iter().next(),
+            announced_at: record.announced_at,
             responded_at: record.responded_at,
             id: update.id,
         }
@@ -179,7 +182,12 @@ impl Move {
             facts.push(format!("fixes {}", super::base_images_explain_view::vulnerabilities(self.cves)));
         }
         facts.extend(self.reason.iter().map(|reason| format!("why: {}", printable(reason, 200))));
-        facts.extend(self.responded_at.map(|at| format!("rebuilds were asked for {}", look.ago(at))));
+        facts.extend(match (self.announced_at, self.responded_at) {
+            (Some(_), Some(at)) => Some(format!("answered {}, and people were told", look.ago(at))),
+            (None, Some(at)) => Some(format!("answered {}: it concerned nobody", look.ago(at))),
+            (Some(at), None) => Some(format!("people were told {}, and it is being answered", look.ago(at))),
+            (None, None) => None,
+        });
         branch(head, facts)
     }
 }
@@ -208,6 +216,21 @@ mod tests {
         let told = history(id.name, "Ubuntu 22.04 LTS".into(), other::region(), known, 20);
         insta::assert_snapshot!(plain(&told.text(&look())));
         insta::assert_json_snapshot!(told);
+    }
+
+    #[test]
+    fn a_move_tells_whether_it_concerned_anybody_and_how_far_it_is_answered() {
+        let at = |text: &str| Some(text.parse().unwrap());
+        let told = |announced_at, responded_at| {
+            let record = UpdateRecord { announced_at, responded_at, ..record(update(1, 1, 2)) };
+            let tree = plain(&Move::from(record).tree(&look()).to_string());
+            tree.lines().last().unwrap().to_owned()
+        };
+        let (earlier, later) = (at("2026-11-23T15:00:00Z"), at("2026-11-23T16:00:00Z"));
+        assert_eq!(told(None, later), "└── answered 1 hour ago: it concerned nobody");
+        assert_eq!(told(earlier, later), "└── answered 1 hour ago, and people were told");
+        assert_eq!(told(earlier, None), "└── people were told 2 hours ago, and it is being answered");
+        assert!(told(None, None).starts_with("└── why: "));
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! `prism templates auto-ami security-status`: reading what it shows, and what that comes to.
 
+mod missing;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use prism_aws::advisories::{self, FeedState};
 use prism_aws::{base_images, policies};
 use prism_domain::architecture::Architecture;
-use prism_domain::claim::Stage;
+use prism_domain::claim::{Held, Stage};
 use prism_domain::duration::before;
 use prism_domain::id::BaseImageName;
+use prism_domain::patch::Patch;
 use prism_domain::policy::Policy;
 use prism_domain::problem::printable;
-use prism_domain::slot::{Approval, needs_approval};
+use prism_domain::slot::{needs_approval, slot};
 use prism_domain::update::BaseImageUpdate;
 use prism_domain::watch::Trouble;
 
@@ -24,12 +27,16 @@ use crate::stack::Stack;
 use crate::standing::{Base, Bases, Everything, Standing, TargetStanding, everything};
 use crate::wrong::Wrong;
 
+pub use missing::Missing;
+
 /// For how long an update counts as recent.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What a security status is made of.
 pub struct Facts {
     pub all: Everything,
+    /// What images were found to lack.
+    pub patches: Vec<Patch>,
     pub policy: Policy,
     pub troubles: Vec<Trouble>,
     pub looked_at: Option<Timestamp>,
@@ -44,8 +51,10 @@ pub async fn run(on: &On) -> anyhow::Result<()> {
 }
 
 async fn read(stack: &Stack) -> anyhow::Result<Facts> {
+    let all = everything(stack).await?;
     Ok(Facts {
-        all: everything(stack).await?,
+        patches: missing::read(stack, &all).await?,
+        all,
         policy: policies::current(&stack.table).await?,
         troubles: base_images::all_troubles(&stack.table, &stack.region).await?,
         looked_at: base_images::last_run(&stack.table, &stack.region).await?.map(|run| run.looked_at),
@@ -58,9 +67,10 @@ pub fn security_status(facts: &Facts, now: Timestamp) -> SecurityStatus {
     let users = users(&facts.all);
     SecurityStatus {
         at: now,
-        available: available(&users, &facts.policy),
+        available: available(&users, &facts.policy, now),
+        missing: missing::missing(&users, &facts.patches, &facts.policy, now),
         recent: recent(&users, &facts.all.bases, now),
-        withdrawn: withdrawn(&users, &facts.policy),
+        withdrawn: withdrawn(&users, &facts.policy, now),
         troubles: troubles(&users, &facts.all.bases, &facts.troubles),
         looked_at: facts.looked_at,
         feeds: facts.feeds.iter().map(FeedRow::from).collect(),
@@ -94,7 +104,7 @@ fn users(all: &Everything) -> Users<'_> {
 }
 
 /// The updates that somebody lacks, by base image; of an architecture alone where the others lack something else.
-fn available(users: &Users<'_>, policy: &Policy) -> Vec<Available> {
+fn available(users: &Users<'_>, policy: &Policy, now: Timestamp) -> Vec<Available> {
     let mut found: Vec<Available> = Vec::new();
     for ((base, architecture), users) in users {
         let lacking: Vec<&User<'_>> = users.iter().filter(|user| !user.lacks.updates.is_empty()).collect();
@@ -102,7 +112,7 @@ fn available(users: &Users<'_>, policy: &Policy) -> Vec<Available> {
             lacking.iter().flat_map(|user| &user.lacks.updates).map(|update| (&update.id, update)).collect();
         let Some(gist) = gist(updates.values().copied()) else { continue };
         let Some(since) = updates.values().map(|update| update.updated_at).min() else { continue };
-        let affected = lacking.iter().map(|user| affected(user, policy)).collect();
+        let affected = lacking.iter().map(|user| affected(user, policy, now)).collect();
         let ids = updates.keys().map(|id| (*id).clone()).collect();
         let row = Available {
             base: base.clone(),
@@ -137,16 +147,16 @@ fn alike(one: &Gist, other: &Gist) -> bool {
         == (other.level, other.confidence, other.update_type, worst(other))
 }
 
-fn affected(user: &User<'_>, policy: &Policy) -> Affected {
+fn affected(user: &User<'_>, policy: &Policy, now: Timestamp) -> Affected {
     Affected {
         template: user.standing.record.name.clone(),
         architecture: user.target.architecture,
-        plan: plan(user, policy),
+        plan: plan(user, policy, now),
     }
 }
 
 /// When a target is rebuilt by itself; if it is not, why not.
-fn plan(user: &User<'_>, policy: &Policy) -> Plan {
+fn plan(user: &User<'_>, policy: &Policy, now: Timestamp) -> Plan {
     let not = |reason: String| Plan::NotPlanned { reason };
     let disabled = |reason: &str| not(format!("template is disabled: {}", printable(reason, 200)));
     let name = &user.standing.record.name;
@@ -156,15 +166,9 @@ fn plan(user: &User<'_>, policy: &Policy) -> Plan {
             (Stage::Building, ..) => Plan::Running { build },
             (Stage::Waiting, _, Some(reason)) => disabled(reason),
             (Stage::Waiting, Some(approval), None) => {
-                let what = match approval {
-                    Approval::LowUrgency => "its update is of low level",
-                    Approval::EmergencyMoney => "it takes emergency money",
-                };
-                not(format!("waits for approval, since {what}: prism templates auto-ami build {name}"))
+                not(format!("waits for approval, since {approval}: prism templates auto-ami build {name}"))
             }
-            (Stage::Waiting, None, None) => {
-                Plan::Scheduled { build, at: held.parked.as_ref().map_or(held.slot.at, |parked| parked.until) }
-            }
+            (Stage::Waiting, None, None) => turn(held, policy, now),
         };
     }
     if let Some(reason) = &user.standing.record.disabled {
@@ -175,10 +179,20 @@ fn plan(user: &User<'_>, policy: &Policy) -> Plan {
     }
     match &user.target.condition {
         Condition::Failed { build, message, .. } => not(format!("{build} failed: {}", printable(message, 200))),
-        _ if user.lacks.updates.is_empty() && !policy.rebuild_on_rollback => {
+        _ if user.lacks.updates.is_empty() && user.lacks.withdrawn.is_some() && !policy.rebuild_on_rollback => {
             not("rebuild_on_rollback of the policy is off".to_owned())
         }
         _ => not("no build is queued yet".to_owned()),
+    }
+}
+
+/// When it is the turn of a build that may start by itself; past its slot, what it waits for.
+fn turn(held: &Held, policy: &Policy, now: Timestamp) -> Plan {
+    let build = held.queued.build.clone();
+    let at = slot(&held.queued.demand, policy, now).at.max(now);
+    match held.parked.as_ref().filter(|parked| at == now && parked.until > now) {
+        Some(parked) => Plan::Waiting { build, reason: parked.reason.clone() },
+        None => Plan::Scheduled { build, at },
     }
 }
 
@@ -228,16 +242,18 @@ fn had_at(target: &TargetStanding, update: &BaseImageUpdate, base: &Base) -> Opt
 }
 
 /// Images in use that their vendor has taken back.
-fn withdrawn(users: &Users<'_>, policy: &Policy) -> Vec<WithdrawnRow> {
+fn withdrawn(users: &Users<'_>, policy: &Policy, now: Timestamp) -> Vec<WithdrawnRow> {
     let mut rows: Vec<WithdrawnRow> = Vec::new();
     for user in users.values().flatten() {
         let Some(update) = &user.lacks.withdrawn else { continue };
-        let affected = affected(user, policy);
-        match rows.iter_mut().find(|row| row.update == update.id) {
+        let Some(channel) = &user.target.channel else { continue };
+        let affected = affected(user, policy, now);
+        let same = |row: &&mut WithdrawnRow| row.update == update.id && row.withdrawn == channel.base_image_id;
+        match rows.iter_mut().find(same) {
             Some(row) => row.affected.push(affected),
             None => rows.push(WithdrawnRow {
                 update: update.id.clone(),
-                withdrawn: update.previous_image_id.clone(),
+                withdrawn: channel.base_image_id.clone(),
                 image: update.image_id.clone(),
                 since: update.updated_at,
                 affected: vec![affected],

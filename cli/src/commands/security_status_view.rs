@@ -15,6 +15,7 @@ use prism_domain::update::UpdateType;
 use serde::Serialize;
 use termtree::Tree;
 
+use super::security_status::Missing;
 use crate::look::{BAD, BOLD, Look, WARN, branch, paint, some};
 use crate::output::Answer;
 use crate::pending::Gist;
@@ -32,6 +33,8 @@ pub struct SecurityStatus {
     pub at: Timestamp,
     /// The worst first.
     pub available: Vec<Available>,
+    /// Images that lack fixes though their base image has not moved, the worst first.
+    pub missing: Vec<Missing>,
     /// What all have by now, newest first.
     pub recent: Vec<Recent>,
     pub withdrawn: Vec<WithdrawnRow>,
@@ -109,6 +112,8 @@ pub enum Plan {
     Running { build: BuildId },
     /// Then.
     Scheduled { build: BuildId, at: Timestamp },
+    /// Its time has come, and something keeps it from starting.
+    Waiting { build: BuildId, reason: String },
     /// It is not.
     NotPlanned { reason: String },
 }
@@ -165,7 +170,8 @@ impl Answer for SecurityStatus {
     fn text(&self, look: &Look) -> String {
         let mut parts = vec![paint(BOLD, "SECURITY UPDATE STATUS")];
         parts.extend(SecurityLevel::ALL.into_iter().filter_map(|level| self.of_level(level, look)));
-        if self.available.is_empty() {
+        parts.extend(section(WARN, "Missing Fixes:", self.missing.iter().map(|row| row.tree(look))));
+        if self.available.is_empty() && self.missing.is_empty() {
             parts.push("No security updates are pending.".to_owned());
         }
         parts.extend(section(
@@ -277,24 +283,32 @@ pub fn what(gist: &Gist) -> String {
     }
 }
 
-fn headline(fix: &FixedCve) -> String {
+pub fn headline(fix: &FixedCve) -> String {
     let mut facts = Vec::new();
     facts.extend(fix.package.as_ref().map(|package| format!("{} vulnerability", printable(&package.name, 60))));
     facts.extend(fix.exploited_since.map(|_| "known to be exploited".to_owned()));
     if facts.is_empty() { fix.cve.to_string() } else { format!("{} ({})", fix.cve, facts.join(", ")) }
 }
 
-/// When targets are rebuilt by themselves: a line for those that are, and one for each reason why others are not.
-fn plans(affected: &[Affected], look: &Look) -> Vec<String> {
+/// When targets are rebuilt by themselves: a line for those that are, and one for each reason why others wait or are not.
+pub fn plans(affected: &[Affected], look: &Look) -> Vec<String> {
     let mut lines = Vec::new();
     let mut starts = Vec::new();
     let mut running = Vec::new();
-    let mut not: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut others: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     for one in affected {
         match &one.plan {
             Plan::Running { build } => running.push(build.to_string()),
             Plan::Scheduled { build, at } => starts.push((*at, build)),
-            Plan::NotPlanned { reason } => not.entry(reason).or_default().push(one.template.to_string()),
+            Plan::Waiting { reason, .. } => {
+                others
+                    .entry(("Auto-rebuild waiting", format!("it {reason}")))
+                    .or_default()
+                    .push(one.template.to_string());
+            }
+            Plan::NotPlanned { reason } => {
+                others.entry(("Auto-rebuild: not planned", reason.clone())).or_default().push(one.template.to_string());
+            }
         }
     }
     if !running.is_empty() {
@@ -309,11 +323,11 @@ fn plans(affected: &[Affected], look: &Look) -> Vec<String> {
         let of = if starts.len() > 1 { format!(", the first of {}", starts.len()) } else { String::new() };
         lines.push(format!("Auto-rebuild scheduled: {when}{of}"));
     }
-    let none = lines.is_empty() && not.len() == 1;
-    for (reason, mut names) in not {
+    let all = lines.is_empty() && others.len() == 1;
+    for ((what, why), mut names) in others {
         names.dedup();
-        let of = if none { String::new() } else { format!(" for {}", some(names, TOLD)) };
-        lines.push(format!("Auto-rebuild: not planned{of}: {reason}"));
+        let of = if all { String::new() } else { format!(" for {}", some(names, TOLD)) };
+        lines.push(format!("{what}{of}: {why}"));
     }
     lines
 }

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use prism_aws::error::{Error, Result};
 use prism_aws::table::Applied;
+use prism_aws::workflow::Started;
 use prism_aws::{builds, fault, inventory, packages, patches, requests};
 use prism_domain::advisory::CveId;
 use prism_domain::build::{Build, EndingKind};
@@ -111,7 +112,10 @@ impl AssessUpdates {
         // Lost: it was found before, and nothing was asked for yet, or that failed.
         let _: Applied = self.table.transact("recording a patch", vec![patches::insert(patch)?]).await?;
         fault::point("assess-updates.patch-recorded");
-        self.workflow.start(&request, &RequestInput::for_patch(target, patch.id.clone())).await?;
+        let input = RequestInput::for_patch(target, patch.id.clone());
+        if requests::start(&self.table, &self.workflow, &request, &input).await? == Started::Before {
+            return Ok(Compared::Done);
+        }
         fault::point("assess-updates.patch-asked-for");
         tracing::info!(%target, patch = %patch.id, level = %patch.level, "a rebuild is asked for");
         Ok(Compared::AskedFor)

@@ -10,7 +10,7 @@ use prism_domain::decision::{Decision, DecisionKind};
 use prism_domain::notice;
 use prism_domain::policy::Policy;
 use prism_domain::request::RequestInput;
-use prism_domain::response::not_rebuilt;
+use prism_domain::response::{Response, not_rebuilt};
 use prism_domain::update::Direction;
 use serde_json::json;
 
@@ -45,7 +45,8 @@ impl CloseBuild {
         for record in since.iter().filter(asks) {
             let update = &record.update.id;
             let input = RequestInput::for_updates(target, vec![update.clone()]);
-            self.workflow.start(&requests::of_update(update, record.round, target)?, &input).await?;
+            let request = requests::of_update(update, record.round, target)?;
+            requests::start(&self.table, &self.workflow, &request, &input).await?;
             fault::point("close-build.update-followed");
             followed = true;
         }
@@ -76,7 +77,8 @@ impl CloseBuild {
             inputs: json!({ "update": update.id, "build": build.id, "base_image": frozen.base_image_id }),
             at,
         };
-        let mut notice = notice::update_withdrawn(update, 0, std::slice::from_ref(target), &[], &policy.zone, at);
+        let response = Response { kept: vec![target.clone()], ..Response::default() };
+        let mut notice = notice::update_withdrawn(update, 0, &response, &policy.zone, at);
         notice.id = format!("{}:{}", notice.id, build.id);
         let writes = vec![journal::insert(&target.template, &decision)?, notices::leave(&notice)?];
         // Lost: it was said before.

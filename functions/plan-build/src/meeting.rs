@@ -179,13 +179,14 @@ impl Planning {
             BuildTrigger::Manual if !holder.request.approved => "a person approves the build that waits",
             _ => "a build of the same template is on its way that covers it",
         };
+        // A build that runs already is as wanted as can be.
+        let waiting = self.claim.held.clone().filter(|held| held.stage == Stage::Waiting);
+        let waiting = waiting.map(|held| held.joined_by(&self.request, &request));
         let mut writes = vec![
             builds::write(&Build { joined, request, ..holder.clone() })?,
             self.decision(DecisionKind::Join, &holder.id, vec![reason.to_owned()])?,
         ];
-        // A build that runs already is as wanted as can be.
-        if let Some(held) = self.claim.held.clone().filter(|held| held.stage == Stage::Waiting) {
-            let held = held.joined_by(&self.request);
+        if let Some(held) = waiting {
             writes.push(claims::write(&Claim { held: Some(held), ..self.claim.clone() })?);
         }
         Ok((record, writes))

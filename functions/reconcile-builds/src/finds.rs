@@ -1,17 +1,16 @@
 //! What is looked at, and to whom it is handed. One look that fails does not keep the others from being
 //! made.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use prism_aws::error::Result;
-use prism_aws::image_builder::ImageState;
 use prism_aws::stream::StreamEvent;
-use prism_aws::workflow::Standing;
 use prism_aws::{
-    base_images, builds, claims, clearings, clock, inventory, keys, notices, packages, parameters, policies, templates,
+    base_images, builds, clearings, clock, inventory, keys, notices, packages, parameters, policies, templates,
 };
 use prism_domain::build::Channel;
-use prism_domain::claim::{Held, Stage};
 use prism_domain::duration::before;
 use prism_domain::id::{Target, TrackedImageId};
 use prism_domain::zone::Zone;
@@ -30,50 +29,6 @@ const PACKAGES_ASKED_FOR: SignedDuration = SignedDuration::from_hours(24);
 const MOVES: usize = 5;
 
 impl ReconcileBuilds {
-    /// Builds of executions that are over, and images that are.
-    pub(crate) async fn claims(&self, output: &mut Output) -> Result<()> {
-        for claim in claims::all(&self.table).await? {
-            let looked = match &claim.held {
-                Some(held) => self.held(held, output).await,
-                // What was to follow a build, and was not started when that one was closed.
-                None if claim.next.is_some() => self.close_again(&claim.target, claim.counter, output).await,
-                None => Ok(()),
-            };
-            count(looked, output);
-        }
-        Ok(())
-    }
-
-    async fn held(&self, held: &Held, output: &mut Output) -> Result<()> {
-        let standing = self.workflow.standing(&held.execution).await?;
-        // Step Functions may not know yet of one that has just begun.
-        if standing == Standing::Gone && !is_late(held.queued.queued_at, clock::now()) {
-            return Ok(());
-        }
-        if standing != Standing::Running {
-            output.unclosed += 1;
-            return self.close(&held.execution).await;
-        }
-        if held.stage != Stage::Building {
-            return Ok(());
-        }
-        let build = builds::get(&self.table, &held.queued.build).await?;
-        let Some(run) = &build.run else { return Ok(()) };
-        let ended = match build.outcome {
-            Some(_) => true,
-            None => match self.image_builder.look(&run.arn).await? {
-                Some(look) => matches!(look.state, ImageState::Ended { .. }),
-                None => false,
-            },
-        };
-        // One that is published is past its image, and on its way to be closed.
-        if ended && build.published_at.is_none() {
-            output.untold += 1;
-            self.functions.poke(&self.menders.finish_image, &json!({ "resources": [run.arn] })).await?;
-        }
-        Ok(())
-    }
-
     /// Ended builds that may have left something behind.
     pub(crate) async fn clearings(&self, output: &mut Output) -> Result<()> {
         let now = clock::now();
@@ -86,15 +41,9 @@ impl ReconcileBuilds {
         Ok(())
     }
 
-    async fn close(&self, execution: &str) -> Result<()> {
+    pub(crate) async fn close(&self, execution: &str) -> Result<()> {
         let change = json!({ "detail": { "executionArn": execution, "status": "FAILED" } });
         self.functions.poke(&self.menders.close_build, &change).await
-    }
-
-    async fn close_again(&self, target: &Target, counter: u32, output: &mut Output) -> Result<()> {
-        let build = builds::get(&self.table, &target.build(counter)).await?;
-        output.unclosed += 1;
-        self.close(&build.execution).await
     }
 
     /// Channels whose parameter in this region is not what they say, and new images whose packages are not kept.
@@ -161,31 +110,42 @@ impl ReconcileBuilds {
         Ok(())
     }
 
-    /// The last moves of every base image that were not responded to.
+    /// The last moves of every base image that were not responded to, and what was lost of the response to the newest.
     pub(crate) async fn updates(&self, output: &mut Output) -> Result<()> {
         let now = clock::now();
         let catalogue = policies::current(&self.table).await?.catalogue();
+        let busy = self.busy().await?;
         for (base, architecture) in catalogue.on_every_architecture() {
             let id = TrackedImageId { name: base.name.clone(), architecture, region: self.region.clone() };
-            let looked = self.updates_of(&id, now, output).await;
+            let looked = self.updates_of(&id, &busy, now, output).await;
             count(looked, output);
         }
         Ok(())
     }
 
-    async fn updates_of(&self, id: &TrackedImageId, now: Timestamp, output: &mut Output) -> Result<()> {
-        for record in base_images::newest_updates(&self.table, id, MOVES).await? {
+    async fn updates_of(
+        &self,
+        id: &TrackedImageId,
+        busy: &BTreeSet<Target>,
+        now: Timestamp,
+        output: &mut Output,
+    ) -> Result<()> {
+        let records = base_images::newest_updates(&self.table, id, MOVES).await?;
+        for record in &records {
             if record.responded_at.is_none() && is_late(record.since(), now) {
                 let event = StreamEvent::naming(&keys::update(&record.update.id));
                 output.unanswered += 1;
                 count(self.functions.poke(&self.menders.respond_to_update, &event).await, output);
             }
         }
-        Ok(())
+        match records.first() {
+            Some(newest) => self.ask_again(newest, busy, now, output).await,
+            None => Ok(()),
+        }
     }
 }
 
-fn is_late(at: Timestamp, now: Timestamp) -> bool {
+pub(crate) fn is_late(at: Timestamp, now: Timestamp) -> bool {
     at < before(now, ON_ITS_WAY)
 }
 

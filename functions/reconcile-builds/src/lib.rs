@@ -2,11 +2,14 @@
 //! executions that ended without closing their build, images whose end nobody told, parameters that are
 //! not what their channel says, images whose packages nobody has kept, notices that were not sent, updates that were not responded to.
 //!
-//! It decides nothing and writes nothing: it only has others look.
+//! It decides nothing and writes nothing: it has others look, and asks again for rebuilds whose execution was lost.
 
+mod asking;
+mod building;
 mod finds;
 
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use prism_aws::error::Result;
 use prism_aws::functions::Functions;
 use prism_aws::image_builder::ImageBuilder;
@@ -18,8 +21,12 @@ use prism_aws::workflow::Workflow;
 use prism_domain::id::Region;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::{Duration, Instant};
 
 use finds::count;
+
+/// How often Step Functions is asked that throttles.
+const ATTEMPTS: u32 = 8;
 
 /// The function.
 #[derive(Debug)]
@@ -61,6 +68,10 @@ pub struct Output {
     unsent: usize,
     /// Updates that were not responded to.
     unanswered: usize,
+    /// Rebuilds that were asked for and lost, and are asked for again.
+    unasked: usize,
+    /// Claims for which there was no time: the next look begins with others.
+    unlooked: usize,
     /// Looks that failed, and are made again the next time.
     failed: usize,
 }
@@ -71,9 +82,14 @@ impl Function for ReconcileBuilds {
     type Output = Output;
 
     fn new(config: &SdkConfig) -> Result<Self> {
+        let retries = RetryConfig::standard()
+            .with_max_attempts(ATTEMPTS)
+            .with_initial_backoff(Duration::from_millis(500))
+            .with_max_backoff(Duration::from_secs(5));
+        let patient = config.to_builder().retry_config(retries).build();
         Ok(Self {
             table: Table::new(config, settings::required("TABLE_NAME")?),
-            workflow: Workflow::new(config, settings::required("STATE_MACHINE_ARN")?),
+            workflow: Workflow::new(&patient, settings::required("STATE_MACHINE_ARN")?),
             image_builder: ImageBuilder::new(config),
             parameters: Parameters::new(config),
             functions: Functions::new(config),
@@ -90,15 +106,17 @@ impl Function for ReconcileBuilds {
     }
 
     async fn handle(&self, _hint: Value) -> Result<Output> {
+        let began = Instant::now();
         let mut output = Output::default();
-        let looked = self.claims(&mut output).await;
+        // What people wait for comes first, and what takes longest comes last.
+        self.notices(&mut output).await;
+        let looked = self.updates(&mut output).await;
         count(looked, &mut output);
         let looked = self.clearings(&mut output).await;
         count(looked, &mut output);
         let looked = self.channels(&mut output).await;
         count(looked, &mut output);
-        self.notices(&mut output).await;
-        let looked = self.updates(&mut output).await;
+        let looked = self.claims(began, &mut output).await;
         count(looked, &mut output);
         tracing::info!(?output, "reconciled");
         Ok(output)

@@ -61,8 +61,8 @@ impl RespondToUpdate {
             pace.tick().await;
             let request = requests::of_update(update, record.round, target)?;
             let input = RequestInput::for_updates(target, vec![update.clone()]);
-            let workflow = self.workflow.clone();
-            starts.spawn(async move { workflow.start(&request, &input).await });
+            let (table, workflow) = (self.table.clone(), self.workflow.clone());
+            starts.spawn(async move { requests::start(&table, &workflow, &request, &input).await });
         }
         while !starts.is_empty() {
             started(starts.join_next().await)?;

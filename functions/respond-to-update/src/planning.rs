@@ -38,18 +38,21 @@ impl RespondToUpdate {
         let Some(current) = current else { return self.finish(record).await };
         let policy = policies::current(&self.table).await?;
         let dependants = self.dependants(record).await?;
-        let response = respond(update, &current.current.image_id, dependants, &policy, now);
+        let response = respond(update, &current, dependants, &policy, now);
         self.skip(record, &response).await?;
         if !response.plans.is_empty() {
             self.announce(record, &response, &policy, now).await
-        } else if !response.kept.is_empty() && record.round == 0 {
+        } else if is_told(record, &response) {
             let writes = vec![
                 base_images::announced_and_responded(record, now)?,
                 notices::leave(&notice_of(record, &response, &policy, now))?,
             ];
             let _: Applied = self.table.transact(&format!("announcing update {}", update.id), writes).await?;
-            fault::point("respond-to-update.withdrawal-told");
-            tracing::info!(update_id = %update.id, templates = response.kept.len(), "told of a withdrawn image");
+            fault::point("respond-to-update.told");
+            tracing::info!(
+                update_id = %update.id, kept = response.kept.len(), hindered = response.hindered.len(),
+                "told of a move on which nobody is rebuilt"
+            );
             Ok(())
         } else {
             self.finish(record).await
@@ -86,9 +89,10 @@ impl RespondToUpdate {
     /// Says in the journal who is not rebuilt, and why: under the same keys, if it is said again.
     async fn skip(&self, record: &UpdateRecord, response: &Response) -> Result<()> {
         let update = &record.update;
-        for skipped in response.skipped.chunks(WRITES) {
-            let mut writes = Vec::with_capacity(skipped.len());
-            for (target, reason) in skipped {
+        let left: Vec<&(Target, String)> = response.skipped.iter().chain(&response.hindered).collect();
+        for left in left.chunks(WRITES) {
+            let mut writes = Vec::with_capacity(left.len());
+            for (target, reason) in left {
                 let decision = Decision {
                     kind: DecisionKind::Skip,
                     subject: format!("{target}:{}", update.id),
@@ -113,7 +117,7 @@ impl RespondToUpdate {
         policy: &Policy,
         now: Timestamp,
     ) -> Result<()> {
-        let targets: Vec<Target> = response.plans.iter().map(|(target, _)| target.clone()).collect();
+        let targets: Vec<Target> = response.plans.iter().map(|planned| planned.target.clone()).collect();
         let plan = pages::write_plan(&self.table, record, &targets, self.page_size(), now).await?;
         fault::point("respond-to-update.planned");
         let first = PageRecord::first(record, plan.clone(), now);
@@ -130,7 +134,8 @@ impl RespondToUpdate {
         }
         tracing::info!(
             update_id = %record.update.id, round = record.round, level = %record.update.security_level,
-            builds = targets.len(), skipped = response.skipped.len(), pages = plan.pages, "planned"
+            builds = targets.len(), skipped = response.skipped.len(), hindered = response.hindered.len(),
+            pages = plan.pages, "planned"
         );
         // The usual few need not wait for the stream to bring their page: it finds nothing left to do.
         if plan.pages == 1 { self.start(record, &first, &plan).await } else { Ok(()) }
@@ -140,11 +145,19 @@ impl RespondToUpdate {
 fn notice_of(record: &UpdateRecord, response: &Response, policy: &Policy, now: Timestamp) -> notice::Notice {
     let update = &record.update;
     match update.direction {
-        Direction::Back => {
-            notice::update_withdrawn(update, record.round, &response.kept, &response.plans, &policy.zone, now)
-        }
-        Direction::Forward => notice::update_available(update, record.round, &response.plans, &policy.zone, now),
+        Direction::Back => notice::update_withdrawn(update, record.round, response, &policy.zone, now),
+        Direction::Forward => notice::update_available(update, record.round, response, &policy.zone, now),
     }
+}
+
+/// Whether people hear of a move on which nobody is rebuilt, and have not yet: somebody should be and cannot, or stands on
+/// an image that was withdrawn, which no judgement makes worse.
+fn is_told(record: &UpdateRecord, response: &Response) -> bool {
+    let concerns = match record.update.direction {
+        Direction::Back => !response.kept.is_empty() && record.round == 0,
+        Direction::Forward => !response.hindered.is_empty(),
+    };
+    concerns && record.announced_at.is_none()
 }
 
 /// Why a template is not rebuilt, if so.

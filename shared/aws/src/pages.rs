@@ -106,6 +106,20 @@ pub async fn targets(table: &Table, page: &PageRecord, plan: &Plan) -> Result<Ve
     Ok(part.templates.into_iter().map(|template| Target { template, architecture }).collect())
 }
 
+/// Everybody whom the plan of a page rebuilds; nobody, if there is no plan yet.
+///
+/// # Errors
+///
+/// If AWS fails, or a part of the plan is not there.
+pub async fn all_targets(table: &Table, page: &PageRecord) -> Result<Vec<Target>> {
+    let Some(plan) = &page.plan else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for number in 1..=plan.pages {
+        all.extend(targets(table, &PageRecord { page: number, ..page.clone() }, plan).await?);
+    }
+    Ok(all)
+}
+
 /// The page of a key, if there is one.
 ///
 /// # Errors

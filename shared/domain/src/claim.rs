@@ -7,7 +7,7 @@ use crate::id::{RequestId, Target};
 use crate::level::Urgency;
 use crate::request::{BuildTrigger, CompilationRequest, RequestInput, looser};
 use crate::schedule::Queued;
-use crate::slot::{Slot, Soak};
+use crate::slot::{Demand, Slot};
 
 /// The claim of a target. It outlives its builds, since it counts them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,17 +98,13 @@ pub fn meet(held: Option<&Held>, request: &CompilationRequest, covered: bool) ->
 }
 
 impl Held {
-    /// The waiting build after a request has joined it: never less wanted than before, and not stopped by
+    /// The waiting build after a request has joined it, with what it answers now: as wanted as both, and not stopped by
     /// what would not have stopped the request.
     #[must_use]
-    pub fn joined_by(mut self, request: &CompilationRequest) -> Self {
-        self.queued.max_cost = looser(self.queued.max_cost, request.max_cost);
+    pub fn joined_by(mut self, request: &CompilationRequest, answers: &CompilationRequest) -> Self {
+        self.queued.max_cost = answers.max_cost;
         self.queued.disabled = self.queued.disabled.filter(|_| request.trigger != BuildTrigger::Manual);
-        let demand = &mut self.queued.demand;
-        demand.priority = demand.priority.max(request.priority);
-        demand.deadline = demand.deadline.min(request.deadline);
-        demand.not_before = Soak::earlier(demand.not_before.take(), request.not_before.clone());
-        demand.approved |= request.approved;
+        self.queued.demand = Demand::of(answers, self.queued.demand.expected);
         self
     }
 }
@@ -205,10 +201,15 @@ mod tests {
         }
     }
 
+    /// The build that waits for the one request after the other one has joined it.
+    fn joined(waits: &CompilationRequest, disabled: Option<&str>, joins: &CompilationRequest) -> Queued {
+        waiting(waits, disabled).joined_by(joins, &waits.clone().absorbing(joins)).queued
+    }
+
     #[test]
     fn a_request_is_not_stopped_by_the_limit_of_the_build_that_it_joins() {
-        let frugal = waiting(&request(BuildTrigger::Manual, Some(5)), None);
-        let joined = |limit| frugal.clone().joined_by(&request(BuildTrigger::Security, limit)).queued.max_cost;
+        let frugal = request(BuildTrigger::Manual, Some(5));
+        let joined = |limit| joined(&frugal, None, &request(BuildTrigger::Security, limit)).max_cost;
         assert_eq!(
             (joined(None), joined(Some(9)), joined(Some(2))),
             (None, Some(MicroDollars(9)), Some(MicroDollars(5)))
@@ -217,9 +218,10 @@ mod tests {
 
     #[test]
     fn a_person_who_joins_a_build_of_a_disabled_template_has_it_built() {
-        let held = waiting(&request(BuildTrigger::Security, None), Some("broken"));
-        assert_eq!(held.clone().joined_by(&request(BuildTrigger::Manual, None)).queued.disabled, None);
-        assert!(held.joined_by(&request(BuildTrigger::Dependency, None)).queued.disabled.is_some());
+        let by =
+            |trigger| joined(&request(BuildTrigger::Security, None), Some("broken"), &request(trigger, None)).disabled;
+        assert_eq!(by(BuildTrigger::Manual), None);
+        assert!(by(BuildTrigger::Dependency).is_some());
     }
 
     #[test]

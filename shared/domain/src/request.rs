@@ -300,6 +300,8 @@ impl CompilationRequest {
     /// This request, answering what another one of the same target wanted too.
     #[must_use]
     pub fn absorbing(mut self, other: &Self) -> Self {
+        self.approved |= other.approved;
+        self.not_before = Soak::of_both(&self, other).filter(|_| !self.approved);
         for update in &other.base_image_updates {
             if !self.base_image_updates.contains(update) {
                 self.base_image_updates.push(update.clone());
@@ -313,9 +315,7 @@ impl CompilationRequest {
         self.level = self.level.max(other.level);
         self.priority = self.priority.max(other.priority);
         self.deadline = self.deadline.min(other.deadline);
-        self.not_before = Soak::earlier(self.not_before, other.not_before.clone());
         self.max_cost = looser(self.max_cost, other.max_cost);
-        self.approved |= other.approved;
         self
     }
 }
@@ -369,8 +369,7 @@ pub fn compile_request(
     });
     let approved =
         trigger == BuildTrigger::Manual || input.urgent || input.cause.as_ref().is_some_and(|cause| cause.approved);
-    // A patch does not wait for a base image, which has not moved.
-    let soaks = updates.iter().map(|update| Soak::of(update, policy)).chain(patches.iter().map(|_| None));
+    let soaks = updates.iter().filter_map(|update| Soak::of(update, policy));
     CompilationRequest {
         target: target.clone(),
         trigger,
@@ -381,7 +380,7 @@ pub fn compile_request(
         base_image_updates: updates.iter().map(|update| update.id.clone()).collect(),
         security_patches: patches.iter().map(|patch| patch.id.clone()).collect(),
         deadline: input.deadline.map_or(due, |wished| wished.min(due)),
-        not_before: soaks.reduce(Soak::earlier).flatten().filter(|_| !approved),
+        not_before: soaks.max_by_key(|soak| soak.until).filter(|_| !approved),
         approved,
         reason: input.reason.clone(),
         requested_at: now,

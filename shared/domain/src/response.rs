@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::id::{AmiId, Target};
 use crate::policy::Policy;
 use crate::request::{RequestInput, compile_request};
-use crate::slot::{Demand, Slot, slot};
-use crate::update::{BaseImageUpdate, Direction};
+use crate::slot::{Approval, Demand, Slot, needs_approval, slot};
+use crate::update::{BaseImageUpdate, Direction, TrackedImage};
 
 /// A template whose published image stands on the base image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,51 +22,76 @@ pub struct Dependant {
     pub hindrance: Option<String>,
 }
 
-/// The response to a move: every dependant is either planned or skipped.
+/// A rebuild.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The template and architecture.
+    pub target: Target,
+    /// When it starts and who pays, once it is approved.
+    pub slot: Slot,
+    /// What a person has to approve before that, if anything.
+    pub approval: Option<Approval>,
+}
+
+/// The response to a move: every dependant is planned, skipped or hindered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Response {
     /// Who is rebuilt, and when that is planned.
-    pub plans: Vec<(Target, Slot)>,
-    /// Who is not, and why.
+    pub plans: Vec<Planned>,
+    /// Who need not be or, after a withdrawal, is not to be, and why.
     pub skipped: Vec<(Target, String)>,
-    /// Those of them whose image stands on one that was withdrawn.
+    /// Who should be and cannot, and why.
+    pub hindered: Vec<(Target, String)>,
+    /// Those of the two whose image stands on one that was withdrawn.
     pub kept: Vec<Target>,
 }
 
-/// The response to a move. `current`: what the base image is by now, on which whatever is built will stand.
+/// The response to a move. `tracked`: what the base image is by now, on which whatever is built will stand, and was before.
 #[must_use]
 pub fn respond(
     update: &BaseImageUpdate,
-    current: &AmiId,
+    tracked: &TrackedImage,
     dependants: impl IntoIterator<Item = Dependant>,
     policy: &Policy,
     now: Timestamp,
 ) -> Response {
     let back = update.direction == Direction::Back;
+    let current = &tracked.current.image_id;
+    let withdrawn_images = if back { withdrawn(update, tracked) } else { Vec::new() };
     let mut response = Response::default();
     for dependant in dependants {
         let Dependant { target, base_image_id, expected, hindrance } = dependant;
-        let withdrawn = back && base_image_id.as_ref().is_none_or(|stands_on| *stands_on == update.previous_image_id);
-        let reason = if base_image_id.as_ref() == Some(current) {
+        let withdrawn = back && base_image_id.as_ref().is_none_or(|stands_on| withdrawn_images.contains(&stands_on));
+        let skipped = if base_image_id.as_ref() == Some(current) {
             Some(format!("its image stands on {current} already"))
         } else if back && !withdrawn {
-            Some(format!("its image does not stand on {}, which was withdrawn", update.previous_image_id))
+            Some(format!("its image does not stand on {} or another that was withdrawn", update.previous_image_id))
         } else if back && !policy.rebuild_on_rollback {
             Some(not_rebuilt(update))
         } else {
-            hindrance
+            None
         };
-        if let Some(reason) = reason {
-            if withdrawn && base_image_id.as_ref() != Some(current) {
-                response.kept.push(target.clone());
-            }
-            response.skipped.push((target, reason));
-        } else {
-            let slot = planned(&target, update, expected, policy, now);
-            response.plans.push((target, slot));
+        let is_left = skipped.is_some() || hindrance.is_some();
+        if is_left && withdrawn && base_image_id.as_ref() != Some(current) {
+            response.kept.push(target.clone());
+        }
+        match (skipped, hindrance) {
+            (Some(reason), _) => response.skipped.push((target, reason)),
+            (None, Some(reason)) => response.hindered.push((target, reason)),
+            (None, None) => response.plans.push(planned(target, update, expected, policy, now)),
         }
     }
     response
+}
+
+/// What a move back takes back: the image that it came from and, of those before it, all that were made after the one that
+/// it went to, as far as EC2 tells when.
+fn withdrawn<'a>(update: &'a BaseImageUpdate, tracked: &'a TrackedImage) -> Vec<&'a AmiId> {
+    let newer = tracked.past.iter().filter(|past| {
+        past.image.created_at.zip(update.image_created_at).is_some_and(|(past, went_to)| past > went_to)
+    });
+    let newer = newer.map(|past| &past.image.image_id).filter(|image| **image != update.image_id);
+    std::iter::once(&update.previous_image_id).chain(newer).collect()
 }
 
 /// Why a template on a withdrawn image is not rebuilt.
@@ -79,17 +104,18 @@ pub fn not_rebuilt(update: &BaseImageUpdate) -> String {
     )
 }
 
-/// When the rebuild of a target is planned, by the same rules by which it will be queued.
+/// The rebuild of a target, by the same rules by which it will be queued.
 fn planned(
-    target: &Target,
+    target: Target,
     update: &BaseImageUpdate,
     expected: SignedDuration,
     policy: &Policy,
     now: Timestamp,
-) -> Slot {
-    let input = RequestInput::for_updates(target, vec![update.id.clone()]);
-    let request = compile_request(&input, target, std::slice::from_ref(update), &[], policy, now);
-    slot(&Demand::of(&request, expected), policy, now)
+) -> Planned {
+    let input = RequestInput::for_updates(&target, vec![update.id.clone()]);
+    let request = compile_request(&input, &target, std::slice::from_ref(update), &[], policy, now);
+    let demand = Demand::of(&request, expected);
+    Planned { target, slot: slot(&demand, policy, now), approval: needs_approval(&demand, policy) }
 }
 
 #[cfg(test)]
@@ -98,6 +124,7 @@ mod tests {
 
     use super::*;
     use crate::level::SecurityLevel;
+    use crate::update::{PastImage, SeenImage};
 
     const NOW: &str = "2026-11-23T17:00:00Z";
 
@@ -128,16 +155,57 @@ mod tests {
         }
     }
 
+    /// The n-th image, made on the n-th of November.
+    fn image(number: u8) -> SeenImage {
+        let created_at = Some(format!("2026-11-{number:02}T00:00:00Z").parse().unwrap());
+        SeenImage { image_id: ami(number), image_name: "name".into(), created_at, root_device: None }
+    }
+
+    /// A base image that is the first of these by now, and was the others before, the newest first.
+    fn tracked(images: &[u8]) -> TrackedImage {
+        let past = |number: &u8| PastImage { image: image(*number), until: NOW.parse().unwrap() };
+        TrackedImage {
+            id: update(Direction::Forward).id.image,
+            current: image(images[0]),
+            since: NOW.parse().unwrap(),
+            sequence: 1,
+            past: images[1..].iter().map(past).collect(),
+            returns: Vec::new(),
+            quarantine: None,
+        }
+    }
+
     fn respond_to(direction: Direction, current: u8, dependants: Vec<Dependant>, policy: &Policy) -> Response {
-        respond(&update(direction), &ami(current), dependants, policy, NOW.parse().unwrap())
+        respond(&update(direction), &tracked(&[current]), dependants, policy, NOW.parse().unwrap())
+    }
+
+    #[test]
+    fn who_stands_on_any_image_that_is_newer_than_what_it_went_back_to_is_told() {
+        // From the fifth, which came after the fourth, back to the third; it has been the second, too.
+        let (went_to, came_from) = (image(3), ami(5));
+        let back = BaseImageUpdate {
+            image_id: went_to.image_id,
+            image_created_at: went_to.created_at,
+            previous_image_id: came_from,
+            ..update(Direction::Back)
+        };
+        let told_of = |update: &BaseImageUpdate| {
+            let dependants = (2..=5).map(|number| dependant(&format!("on-{number}"), Some(number)));
+            let now = NOW.parse().unwrap();
+            let response = respond(update, &tracked(&[3, 5, 4, 2]), dependants, &Policy::default(), now);
+            response.kept.iter().map(|target| target.template.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(told_of(&back), ["on-4", "on-5"]);
+        let undated = BaseImageUpdate { image_created_at: None, ..back };
+        assert_eq!(told_of(&undated), ["on-5"], "it is not known which of the others are newer");
     }
 
     #[test]
     fn who_stands_on_what_it_moved_from_is_rebuilt_by_the_rule_by_which_it_is_queued() {
         let response = respond_to(Direction::Forward, 2, vec![dependant("python-ml", Some(1))], &Policy::default());
-        let [(target, slot)] = response.plans.as_slice() else { panic!("{response:?}") };
-        assert_eq!(target.template.as_str(), "python-ml");
-        assert_eq!(slot.reason, "waits for the off-peak window, which opens 02:00 UTC (in 9 hours)");
+        let [planned] = response.plans.as_slice() else { panic!("{response:?}") };
+        assert_eq!((planned.target.template.as_str(), planned.approval), ("python-ml", None));
+        assert_eq!(planned.slot.reason, "waits for the off-peak window, which opens 02:00 UTC (in 9 hours)");
     }
 
     #[test]
@@ -152,8 +220,15 @@ mod tests {
         let broken = Dependant { hindrance: Some("the template is gone".into()), ..dependant("gone", Some(1)) };
         let dependants = vec![broken, dependant("python-ml", Some(1))];
         let response = respond_to(Direction::Forward, 2, dependants, &Policy::default());
-        assert_eq!(response.skipped[0].1, "the template is gone");
-        assert_eq!(response.plans.len(), 1);
+        assert_eq!(response.hindered[0].1, "the template is gone");
+        assert_eq!((response.plans.len(), response.skipped.len()), (1, 0));
+    }
+
+    #[test]
+    fn who_needs_no_rebuild_is_hindered_by_nothing() {
+        let disabled = Dependant { hindrance: Some("it is disabled".into()), ..dependant("python-ml", Some(2)) };
+        let response = respond_to(Direction::Forward, 2, vec![disabled], &Policy::default());
+        assert!(response.hindered.is_empty() && response.skipped.len() == 1);
     }
 
     #[test]
@@ -167,7 +242,7 @@ mod tests {
         insta::assert_snapshot!(left.skipped[1].1, @"its base image went back from ami-00000002 to the older ami-00000001: it is not rebuilt on that, since rebuild_on_rollback is false in the policy");
         let policy = Policy { rebuild_on_rollback: true, ..Policy::default() };
         let rebuilt = respond_to(Direction::Back, 1, all(), &policy);
-        assert_eq!(rebuilt.plans[0].0.template.as_str(), "on-withdrawn");
+        assert_eq!(rebuilt.plans[0].target.template.as_str(), "on-withdrawn");
         assert_eq!(names(&rebuilt.kept), ["disabled"]);
     }
 
@@ -179,7 +254,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_dependant_is_either_planned_or_skipped_with_a_reason(
+        fn every_dependant_is_planned_or_it_is_said_why_it_is_not(
             stands_on in prop::collection::vec((prop::option::of(1..4_u8), any::<bool>()), 0..30),
             back: bool, rebuild: bool, current in 1..4_u8,
         ) {
@@ -190,16 +265,33 @@ mod tests {
                 ..dependant(&format!("template-{number}"), *image)
             }).collect();
             let response = respond_to(direction, current, dependants.clone(), &policy);
-            let mut named: Vec<&Target> = response.plans.iter().map(|(target, _)| target).collect();
-            named.extend(response.skipped.iter().map(|(target, _)| target));
+            let mut named: Vec<&Target> = response.plans.iter().map(|planned| &planned.target).collect();
+            let left = || response.skipped.iter().chain(&response.hindered);
+            named.extend(left().map(|(target, _)| target));
             named.sort();
             let mut all: Vec<&Target> = dependants.iter().map(|dependant| &dependant.target).collect();
             all.sort();
             prop_assert_eq!(named, all);
-            prop_assert!(response.skipped.iter().all(|(_, reason)| !reason.is_empty()));
-            prop_assert!(response.kept.iter().all(|kept| response.skipped.iter().any(|(skipped, _)| skipped == kept)));
+            prop_assert!(left().all(|(_, reason)| !reason.is_empty()));
+            prop_assert!(response.kept.iter().all(|kept| left().any(|(target, _)| target == kept)));
             prop_assert!(response.kept.is_empty() || back);
             prop_assert!(response.plans.is_empty() || !back || rebuild);
+        }
+
+        #[test]
+        fn what_waits_for_approval_is_planned_as_waiting_for_it(
+            level in prop::sample::select(SecurityLevel::ALL.to_vec()), low: bool, emergency: bool,
+        ) {
+            let policy = Policy { low_needs_approval: low, emergency_needs_approval: emergency, ..Policy::default() };
+            let update = BaseImageUpdate { security_level: level, ..update(Direction::Forward) };
+            let now = NOW.parse().unwrap();
+            let response = respond(&update, &tracked(&[2]), [dependant("python-ml", Some(1))], &policy, now);
+            let expected = match level {
+                SecurityLevel::Low if low => Some(Approval::LowUrgency),
+                SecurityLevel::Critical if emergency => Some(Approval::EmergencyMoney),
+                _ => None,
+            };
+            prop_assert_eq!(response.plans[0].approval, expected);
         }
     }
 }

@@ -134,9 +134,7 @@ fn approval_reason(approval: Approval, queued: &Queued) -> String {
     let template = &queued.build.target.template;
     match approval {
         Approval::LowUrgency => {
-            format!(
-                "waits for approval, since its update is of low level: start a build of {template} by hand to approve it"
-            )
+            format!("waits for approval, since {approval}: start a build of {template} by hand to approve it")
         }
         Approval::EmergencyMoney => format!(
             "waits for approval of {} of emergency money: start a build of {template} by hand to approve it",

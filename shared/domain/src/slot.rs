@@ -1,10 +1,12 @@
 //! When a build is to start, and who pays for it.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::duration::{after, before, humanize, relative};
-use crate::id::BaseImageName;
+use crate::id::UpdateId;
 use crate::ledger::BudgetSource;
 use crate::level::Urgency;
 use crate::policy::{Policy, Start};
@@ -54,28 +56,34 @@ impl Demand {
 pub struct Soak {
     /// Until when a build waits for that.
     pub until: Timestamp,
-    /// Which base image.
-    pub base: BaseImageName,
+    /// Which: the move that brought it.
+    pub update: UpdateId,
     /// For how long it then has been out.
     #[serde(with = "crate::duration::text")]
     pub age: SignedDuration,
 }
 
 impl Soak {
-    /// What an update has to wait for by the policy, if anything. Its image is out since its owner made it; since it
-    /// was seen, where EC2 does not tell, or tells a later time.
+    /// What an update has to wait for by the policy, if anything. Its image is out since it was seen: vendors publish
+    /// what they made hours or days before, and until then nobody has met it.
     #[must_use]
     pub fn of(update: &BaseImageUpdate, policy: &Policy) -> Option<Self> {
-        let base = &update.id.image.name;
-        let age = policy.minimum_age(base, update.security_level);
-        let out_since = update.image_created_at.map_or(update.updated_at, |created| created.min(update.updated_at));
-        (age > SignedDuration::ZERO).then(|| Self { until: after(out_since, age), base: base.clone(), age })
+        let age = policy.minimum_age(&update.id.image.name, update.security_level);
+        let until = after(update.updated_at, age);
+        (age > SignedDuration::ZERO).then(|| Self { until, update: update.id.clone(), age })
     }
 
-    /// What a build waits for that answers two requests: the shorter wait, and none if one of them has none.
+    /// What a build waits for that answers two requests: the later wait, since it will stand on the newest base image,
+    /// whichever of them asked for that. An update that both answer was judged worse meanwhile if one of them waits less
+    /// long: that counts.
     #[must_use]
-    pub fn earlier(one: Option<Self>, other: Option<Self>) -> Option<Self> {
-        one.zip(other).map(|(one, other)| if other.until < one.until { other } else { one })
+    pub fn of_both(one: &CompilationRequest, other: &CompilationRequest) -> Option<Self> {
+        let counting = |request: &CompilationRequest, beside: &CompilationRequest| {
+            let waits = beside.not_before.as_ref().map(|soak| soak.until);
+            let soak = request.not_before.as_ref();
+            soak.filter(|it| !beside.base_image_updates.contains(&it.update) || waits >= Some(it.until)).cloned()
+        };
+        counting(one, other).into_iter().chain(counting(other, one)).max_by_key(|soak| soak.until)
     }
 }
 
@@ -97,6 +105,16 @@ pub enum Approval {
     LowUrgency,
     /// Emergency money.
     EmergencyMoney,
+}
+
+/// To stand behind `waits for approval, since`.
+impl fmt::Display for Approval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::LowUrgency => "its update is of low level",
+            Self::EmergencyMoney => "it takes emergency money",
+        })
+    }
 }
 
 /// What a person still has to approve before a build starts, if anything.
@@ -153,7 +171,7 @@ pub fn slot(demand: &Demand, policy: &Policy, now: Timestamp) -> Slot {
 impl Soak {
     /// To stand behind `waits`.
     fn sentence(&self) -> String {
-        format!("until {} has been out for {}", self.base, humanize(self.age))
+        format!("until {} has been out for {}", self.update.image.name, humanize(self.age))
     }
 }
 
@@ -162,7 +180,7 @@ fn cut_short(soak: &Soak, from: Timestamp, demand: &Demand, policy: &Policy, now
     let zone = &policy.zone;
     let start = if from <= now { "starts now".to_owned() } else { format!("starts {}", told(zone, from, now)) };
     let due = zone.clock(demand.deadline, now);
-    let (base, age) = (&soak.base, humanize(soak.age));
+    let (base, age) = (&soak.update.image.name, humanize(soak.age));
     if demand.deadline <= now {
         format!("{start}, since it was due by {due}, though {base} has not been out for {age} yet")
     } else {

@@ -18,7 +18,8 @@ use prism_domain::notice::{
 use prism_domain::patch::FrozenPatch;
 use prism_domain::policy::Policy;
 use prism_domain::request::{BuildTrigger, CompilationRequest};
-use prism_domain::slot::Slot;
+use prism_domain::response::{Planned, Response};
+use prism_domain::slot::{Approval, Slot};
 use prism_domain::update::{BaseImageUpdate, Context, Observation, SeenImage, observe};
 use prism_domain::zone::Zone;
 
@@ -127,7 +128,7 @@ fn an_update_tells_its_level_and_when_each_template_is_rebuilt() {
     let slot = |at, reason: &str| Slot { at, source: BudgetSource::Daily, reason: reason.into() };
     let plans =
         [(target("python-ml"), slot(at("2026-11-03T02:00:00Z"), "")), (target("genomics-basics"), slot(now(), ""))];
-    let notice = update_available(&update(), 0, &plans, &Zone::utc(), now());
+    let notice = update_available(&update(), 0, &planning(plans), &Zone::utc(), now());
     assert_eq!(notice.subject, "Security update available: ubuntu-22.04 (HIGH), 2 templates to rebuild");
     insta::assert_snapshot!(notice.body);
 }
@@ -162,17 +163,70 @@ fn slot_at(text: &str, source: BudgetSource) -> Slot {
     Slot { at: at(text), source, reason: String::new() }
 }
 
+/// A response that rebuilds these, without anybody's approval.
+fn planning(plans: impl IntoIterator<Item = (Target, Slot)>) -> Response {
+    let planned = |(target, slot)| Planned { target, slot, approval: None };
+    Response { plans: plans.into_iter().map(planned).collect(), ..Response::default() }
+}
+
+/// The same, once a person approves.
+fn waiting(approval: Approval, plans: impl IntoIterator<Item = (Target, Slot)>) -> Vec<Planned> {
+    planning(plans).plans.into_iter().map(|planned| Planned { approval: Some(approval), ..planned }).collect()
+}
+
+#[test]
+fn a_rebuild_that_waits_for_approval_says_so_and_how_to_approve_it() {
+    let plans = [(target("python-ml"), slot_at("2026-11-02T17:00:00Z", BudgetSource::Monthly))];
+    let response = Response { plans: waiting(Approval::LowUrgency, plans), ..Response::default() };
+    let notice = update_available(&update(), 0, &response, &Zone::utc(), now());
+    insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
+}
+
+#[test]
+fn many_rebuilds_that_wait_for_approval_are_told_apart_from_those_that_start_by_themselves() {
+    let plans = waiting(Approval::EmergencyMoney, many(30, 18));
+    let by_themselves = [(target("genomics-basics"), slot_at("2026-11-03T02:00:00Z", BudgetSource::Daily))];
+    let response = Response { plans: [planning(by_themselves).plans, plans].concat(), ..Response::default() };
+    let body = update_available(&update(), 0, &response, &Zone::utc(), now()).body;
+    insta::assert_snapshot!(body);
+}
+
+#[test]
+fn who_is_not_rebuilt_though_it_should_be_is_named_with_the_reason() {
+    let hindered = vec![
+        (target("r-research"), "the template is disabled: until the term\nends".to_owned()),
+        (target("gone"), "the template is gone".to_owned()),
+    ];
+    let response = Response { hindered, ..Response::default() };
+    let notice = update_available(&update(), 0, &response, &Zone::utc(), now());
+    insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
+    let plans = planning([(target("python-ml"), slot_at("2026-11-03T02:00:00Z", BudgetSource::Daily))]).plans;
+    let body = update_available(&update(), 0, &Response { plans, ..response }, &Zone::utc(), now()).body;
+    assert!(body.contains("├── Rebuilds planned: 1\n") && body.contains("└── Not rebuilt: 2\n"), "{body}");
+}
+
+#[test]
+fn the_first_twenty_that_are_not_rebuilt_are_named_and_the_rest_is_counted() {
+    let why = "x".repeat(1000);
+    let hindered = many(10_000, 48).into_iter().map(|(target, _)| (target, why.clone())).collect();
+    let response = Response { hindered, ..planning(many(10_000, 48)) };
+    let body = update_available(&update(), 0, &response, &Zone::utc(), now()).body;
+    assert!(body.len() <= 240_000 && body.contains("Not rebuilt: 10000\n"));
+    assert!(body.contains("template-00019xx") && body.contains("└── and 9980 more\n"));
+    assert_eq!(body.lines().filter(|line| line.contains(&"x".repeat(150))).count(), 20);
+}
+
 #[test]
 fn a_long_list_of_cves_is_cut_and_the_worst_three_are_explained() {
     let plans = [(target("python-ml"), slot_at("2026-11-02T17:00:00Z", BudgetSource::Emergency))];
-    let notice = update_available(&assessed(), 0, &plans, &Zone::utc(), now());
+    let notice = update_available(&assessed(), 0, &planning(plans), &Zone::utc(), now());
     insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
 }
 
 #[test]
 fn an_update_that_is_judged_anew_is_told_of_again_under_another_name() {
     let plans = [(target("python-ml"), slot_at("2026-11-02T17:00:00Z", BudgetSource::Emergency))];
-    let told = |round| update_available(&assessed(), round, &plans, &Zone::utc(), now());
+    let told = |round| update_available(&assessed(), round, &planning(plans.clone()), &Zone::utc(), now());
     assert_eq!(
         (told(1).id.as_str(), told(1).kind),
         ("update-reassessed:ubuntu-22.04/x86_64/us-east-1/1:1", NoticeKind::UpdateReassessed)
@@ -203,14 +257,14 @@ fn as_many_times_as_templates_are_no_trouble() {
     let start = |minutes| now() + jiff::SignedDuration::from_mins(minutes);
     let slot = |minutes| Slot { at: start(minutes), source: BudgetSource::Daily, reason: String::new() };
     let plans: Vec<_> = many(10_000, 18).into_iter().zip(0..).map(|((target, _), n)| (target, slot(n))).collect();
-    let body = update_available(&update(), 0, &plans, &Zone::utc(), now()).body;
+    let body = update_available(&update(), 0, &planning(plans), &Zone::utc(), now()).body;
     assert!(body.len() <= 240_000 && body.contains("and at 9980 times later"));
 }
 
 #[test]
 fn ten_thousand_templates_fit_into_one_message_by_the_time_at_which_they_are_rebuilt() {
     let plans = many(10_000, 18);
-    let notice = update_available(&update(), 0, &plans, &Zone::utc(), now());
+    let notice = update_available(&update(), 0, &planning(plans.clone()), &Zone::utc(), now());
     assert!(notice.body.len() <= 240_000, "{}", notice.body.len());
     assert_eq!(named(&notice.body, &plans), 10_000);
     assert!(notice.body.lines().all(|line| line.chars().count() <= 130));
@@ -222,7 +276,7 @@ fn ten_thousand_templates_fit_into_one_message_by_the_time_at_which_they_are_reb
 #[test]
 fn names_that_do_not_fit_are_counted() {
     let plans = many(10_000, 48);
-    let notice = update_available(&update(), 0, &plans, &Zone::utc(), now());
+    let notice = update_available(&update(), 0, &planning(plans.clone()), &Zone::utc(), now());
     assert!((230_000..=240_000).contains(&notice.body.len()), "{}", notice.body.len());
     let named = named(&notice.body, &plans);
     let more = format!("    and {} more\n", 10_000 - named);
@@ -244,8 +298,9 @@ fn withdrawn() -> BaseImageUpdate {
 
 #[test]
 fn a_withdrawn_image_tells_who_stands_on_it_and_what_to_do() {
-    let kept = [target("python-ml"), target("r-research")];
-    let notice = update_withdrawn(&withdrawn(), 0, &kept, &[], &Zone::utc(), now());
+    let kept = vec![target("python-ml"), target("r-research")];
+    let response = Response { kept, ..Response::default() };
+    let notice = update_withdrawn(&withdrawn(), 0, &response, &Zone::utc(), now());
     assert_eq!(
         (notice.id.as_str(), notice.kind.as_str()),
         ("update-withdrawn:ubuntu-22.04/x86_64/us-east-1/1", "update-withdrawn")
@@ -256,10 +311,12 @@ fn a_withdrawn_image_tells_who_stands_on_it_and_what_to_do() {
 #[test]
 fn who_is_rebuilt_on_the_older_image_is_told_apart_from_who_is_not() {
     let plans = [(target("python-ml"), slot_at("2026-11-03T02:00:00Z", BudgetSource::Daily))];
-    let notice = update_withdrawn(&withdrawn(), 0, &[target("r-research")], &plans, &Zone::utc(), now());
+    let response = Response { kept: vec![target("r-research")], ..planning(plans) };
+    let notice = update_withdrawn(&withdrawn(), 0, &response, &Zone::utc(), now());
     insta::assert_snapshot!(notice.body);
-    let kept: Vec<Target> = many(10_000, 48).into_iter().map(|(target, _)| target).collect();
-    assert!(update_withdrawn(&withdrawn(), 0, &kept, &[], &Zone::utc(), now()).body.len() <= 240_000);
+    let kept = many(10_000, 48).into_iter().map(|(target, _)| target).collect();
+    let response = Response { kept, ..Response::default() };
+    assert!(update_withdrawn(&withdrawn(), 0, &response, &Zone::utc(), now()).body.len() <= 240_000);
 }
 
 #[test]

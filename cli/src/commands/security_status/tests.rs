@@ -1,4 +1,5 @@
 use prism_aws::advisories::FeedFailure;
+use prism_domain::assessment::FixedCve;
 use prism_domain::id::TrackedImageId;
 use prism_domain::level::SecurityLevel;
 use prism_domain::watch::TroubleKind;
@@ -18,6 +19,7 @@ fn facts(updates: &[BaseImageUpdate]) -> Facts {
     }
     Facts {
         all,
+        patches: Vec::new(),
         policy: Policy::default(),
         troubles: Vec::new(),
         looked_at: Some(at("2026-11-23T16:50:00Z")),
@@ -211,4 +213,82 @@ fn base_images_that_nobody_has_looked_at_for_long_are_told() {
     assert!(told(&facts).ends_with(
         "└── all were last looked at Mon 23 Nov 2026 11:00 UTC (6 hours ago): what moved since then is not known"
     ));
+}
+
+#[test]
+fn a_build_is_scheduled_for_its_slot_however_often_it_wakes_before_and_waits_once_that_has_come() {
+    let mut facts = facts(&[critical()]);
+    let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
+    held.queued.demand.deadline = at("2026-12-23T17:00:00Z");
+    held.queued.demand.not_before = Some(prism_domain::slot::Soak {
+        until: at("2026-11-26T17:00:00Z"),
+        update: critical().id,
+        age: SignedDuration::from_hours(72),
+    });
+    let plan_of = |facts: &Facts| {
+        let status = status(facts);
+        let affected = &status.available[0].affected;
+        affected.iter().find(|affected| affected.template.as_str() == "python-ml").unwrap().plan.clone()
+    };
+    let build = held.queued.build.clone();
+    let slot = at("2026-11-27T02:00:00Z");
+    assert_eq!(plan_of(&facts), Plan::Scheduled { build: build.clone(), at: slot }, "it parks for a day at most");
+
+    let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
+    held.queued.demand.urgency = prism_domain::level::Urgency::Critical;
+    let reason = "waits for a free builder: 2 of 2 builds are running".to_owned();
+    held.parked.as_mut().unwrap().reason.clone_from(&reason);
+    assert_eq!(plan_of(&facts), Plan::Waiting { build: build.clone(), reason });
+    let told = told(&facts);
+    let line = "Auto-rebuild waiting for python-ml: it waits for a free builder: 2 of 2 builds are running\n";
+    assert!(told.contains(line) && !told.contains("scheduled"), "{told}");
+
+    let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
+    held.parked = None;
+    assert_eq!(plan_of(&facts), Plan::Scheduled { build, at: look().now });
+}
+
+/// The image of the template's build lacks these fixes.
+fn lacking(facts: &Facts, name: &str, number: u32, fixes: &[FixedCve]) -> Patch {
+    let standing = facts.all.templates.iter().find(|standing| standing.record.name.as_str() == name).unwrap();
+    let channel = standing.targets[0].channel.as_ref().unwrap();
+    let found = |json: serde_json::Value| serde_json::from_value(json).unwrap();
+    found(serde_json::json!({
+        "id": format!("{}/0123456789ab", channel.build.target.build(number)), "base": channel.base,
+        "base_image_id": channel.base_image_id, "level": "high", "advisories": ["USN-7095-1", "USN-7096-1"],
+        "fixes": fixes, "at_least": [], "release": null, "reasons": [], "found_at": "2026-11-23T12:00:00Z"
+    }))
+}
+
+/// Everybody stands on what the base image is.
+fn all_up_to_date() -> Facts {
+    let mut facts = facts(&[critical()]);
+    for name in ["genomics", "python-ml"] {
+        put(&mut facts, name, 2, "2026-11-12T10:00:00Z");
+    }
+    facts
+}
+
+#[test]
+fn an_image_that_lacks_fixes_on_a_base_image_that_has_not_moved_is_told() {
+    let mut facts = all_up_to_date();
+    let fixes = vec![kernel(), cve("CVE-2024-0001", SecurityLevel::High), cve("CVE-2024-0002", SecurityLevel::Low)];
+    let older =
+        Patch { fixes: Vec::new(), found_at: at("2026-11-22T12:00:00Z"), ..lacking(&facts, "genomics", 4, &[]) };
+    let critical = Patch { level: SecurityLevel::Critical, ..lacking(&facts, "python-ml", 4, &[]) };
+    facts.patches = vec![lacking(&facts, "genomics", 4, &fixes), older, critical];
+    insta::assert_snapshot!(told(&facts));
+    insta::assert_json_snapshot!(status(&facts).missing);
+}
+
+#[test]
+fn what_the_image_before_lacked_or_comes_with_an_update_is_not_missing() {
+    let mut facts = all_up_to_date();
+    facts.patches = vec![lacking(&facts, "genomics", 3, &[kernel()])];
+    assert!(told(&facts).contains("No security updates are pending."));
+    facts.patches = vec![lacking(&facts, "genomics", 4, &[kernel()])];
+    assert!(!told(&facts).contains("No security updates are pending."));
+    put(&mut facts, "genomics", 1, "2026-11-12T10:00:00Z");
+    let status = status(&facts);
+    assert!(status.missing.is_empty() && !status.available.is_empty());
 }

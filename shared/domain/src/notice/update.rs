@@ -11,11 +11,11 @@ use crate::advisory::CveId;
 use crate::assessment::FixedCve;
 use crate::id::Target;
 use crate::problem::printable;
-use crate::slot::Slot;
+use crate::response::{Planned, Response};
 use crate::update::{BaseImageUpdate, UpdateType};
 use crate::zone::Zone;
 
-/// Up to so many templates have a line each; more are told by the time at which they are rebuilt.
+/// Up to so many templates have a line each; more are told by the time at which they are rebuilt, or counted.
 const LINES: usize = 20;
 
 /// How many vulnerabilities are named.
@@ -34,16 +34,17 @@ const LONGEST: usize = 240_000;
 /// Where a line of names is broken, in characters.
 const WIDTH: usize = 100;
 
-/// A base image moved: what it is about, and when each template on it will be rebuilt. `round` counts how often the
+/// A base image moved: what it is about, when each template on it will be rebuilt, and why others are not. `round` counts how often the
 /// move has been judged anew since it was first told of.
 #[must_use]
 pub fn update_available(
     update: &BaseImageUpdate,
     round: u32,
-    plans: &[(Target, Slot)],
+    response: &Response,
     zone: &Zone,
     now: Timestamp,
 ) -> Notice {
+    let Response { plans, hindered, .. } = response;
     let level = update.security_level.as_str().to_uppercase();
     let what = if update.update_type == UpdateType::Security { "Security update" } else { "Base image update" };
     let (kind, title, id) = match round {
@@ -71,30 +72,61 @@ pub fn update_available(
     facts.extend(changelog(update));
     let mut tree = about(update, facts);
     let named = planned(&mut tree, plans, zone, now);
-    let sooner = plans.first().map(|(target, _)| {
-        format!("\nTo rebuild one sooner: prism templates auto-ami build {} --urgent\n", target.template)
-    });
-    let rebuilds = count(plans.len(), "template");
+    if !hindered.is_empty() {
+        tree.push(not_rebuilt(hindered));
+    }
     Notice {
         id,
         kind,
-        subject: subject(&format!("{title}: {} ({level}), {rebuilds} to rebuild", update.id.image.name)),
-        body: body(&title, &tree, &named, &sooner.unwrap_or_default()),
+        subject: subject(&format!("{title}: {} ({level}), {}", update.id.image.name, outcome(response))),
+        body: body(&title, &tree, &named, &ways(plans)),
         created_at: now,
     }
 }
 
-/// A base image went back to an older one. `kept`: the templates whose published image stands on the withdrawn one and
-/// is not rebuilt; `plans`: those that are rebuilt on the older one.
+/// What it comes to, in a few words.
+fn outcome(response: &Response) -> String {
+    let Response { plans, hindered, .. } = response;
+    if plans.is_empty() {
+        format!("{} not rebuilt", count(hindered.len(), "template"))
+    } else if plans.iter().all(|planned| planned.approval.is_some()) {
+        format!("{} to approve", count(plans.len(), "template"))
+    } else {
+        format!("{} to rebuild", count(plans.len(), "template"))
+    }
+}
+
+/// How to approve a rebuild that waits for that, and how to have another one sooner.
+fn ways(plans: &[Planned]) -> String {
+    let mut ways = String::new();
+    if let Some(Planned { target, .. }) = plans.iter().find(|planned| planned.approval.is_some()) {
+        let _ = write!(ways, "\nTo approve one: prism templates auto-ami build {}\n", target.template);
+    }
+    if let Some(Planned { target, .. }) = plans.iter().find(|planned| planned.approval.is_none()) {
+        let _ = write!(ways, "\nTo rebuild one sooner: prism templates auto-ami build {} --urgent\n", target.template);
+    }
+    ways
+}
+
+/// Who should be rebuilt and cannot.
+fn not_rebuilt(hindered: &[(Target, String)]) -> Tree<String> {
+    let line = |(target, reason): &(Target, String)| format!("{target}: {}", printable(reason, 200));
+    let more = hindered.len().saturating_sub(LINES);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    branch(format!("Not rebuilt: {}", hindered.len()), hindered.iter().take(LINES).map(line).chain(more))
+}
+
+/// A base image went back to an older one: who stands on the withdrawn one and is not rebuilt, and who is rebuilt on the
+/// older one.
 #[must_use]
 pub fn update_withdrawn(
     update: &BaseImageUpdate,
     round: u32,
-    kept: &[Target],
-    plans: &[(Target, Slot)],
+    response: &Response,
     zone: &Zone,
     now: Timestamp,
 ) -> Notice {
+    let Response { kept, plans, .. } = response;
     let name = &update.id.image.name;
     let mut facts = vec![
         format!("Withdrawn: {} {}", update.previous_image_id, printable(&update.previous_image_name, 128)),
@@ -113,11 +145,9 @@ pub fn update_withdrawn(
             tree.push(branch(line, []));
         }
     }
-    if !plans.is_empty() {
-        named.extend(planned(&mut tree, plans, zone, now));
-    }
+    named.extend(planned(&mut tree, plans, zone, now));
     let mut next = Vec::new();
-    if let Some(target) = kept.first().or(plans.first().map(|(target, _)| target)) {
+    if let Some(target) = kept.first().or(plans.first().map(|planned| &planned.target)) {
         next.push(format!("Rebuild one on the older image now: prism templates auto-ami build {}", target.template));
     }
     if !kept.is_empty() {
@@ -173,26 +203,34 @@ fn cut(names: impl ExactSizeIterator<Item = String>, most: usize) -> String {
 /// Names, under what is said of them all.
 type Named<'a> = (String, Vec<&'a str>);
 
-/// Tells when templates are rebuilt: a few in the tree, with a line each; many by their time, to be named below it.
-fn planned<'a>(tree: &mut Tree<String>, plans: &'a [(Target, Slot)], zone: &Zone, now: Timestamp) -> Vec<Named<'a>> {
-    let time = |slot: &Slot| format!("{}, from {}", when(slot.at, now, zone), budget(slot.source));
-    let line = format!("Rebuilds planned: {}", plans.len());
-    if plans.len() <= LINES {
-        tree.push(branch(line, plans.iter().map(|(target, slot)| format!("{target}: {}", time(slot)))));
+/// Tells when templates are rebuilt, if any are: a few in the tree, with a line each; many by their time, to be named below it.
+fn planned<'a>(tree: &mut Tree<String>, plans: &'a [Planned], zone: &Zone, now: Timestamp) -> Vec<Named<'a>> {
+    if plans.is_empty() {
         return Vec::new();
     }
-    let mut times: BTreeMap<(Timestamp, &str), Named<'a>> = BTreeMap::new();
-    for (target, slot) in plans {
-        let at = times.entry((slot.at.max(now), budget(slot.source)));
-        at.or_insert_with(|| (time(slot), Vec::new())).1.push(target.template.as_str());
+    let time = |Planned { slot, approval, .. }: &Planned| match approval {
+        Some(approval) => format!("waits for approval, since {approval}"),
+        None => format!("{}, from {}", when(slot.at, now, zone), budget(slot.source)),
+    };
+    let line = format!("Rebuilds planned: {}", plans.len());
+    if plans.len() <= LINES {
+        tree.push(branch(line, plans.iter().map(|planned| format!("{}: {}", planned.target, time(planned)))));
+        return Vec::new();
     }
+    let mut times: BTreeMap<(Timestamp, String), Vec<&str>> = BTreeMap::new();
+    for planned in plans {
+        // What waits for a person comes last.
+        let at = if planned.approval.is_some() { Timestamp::MAX } else { planned.slot.at.max(now) };
+        times.entry((at, time(planned))).or_default().push(planned.target.template.as_str());
+    }
+    let times: Vec<Named<'_>> = times.into_iter().map(|((_, time), names)| (time, names)).collect();
     let mut lines: Vec<String> =
-        times.values().take(LINES).map(|(time, names)| format!("{time}: {}", count(names.len(), "template"))).collect();
+        times.iter().take(LINES).map(|(time, names)| format!("{time}: {}", count(names.len(), "template"))).collect();
     if times.len() > LINES {
         lines.push(format!("and at {} later", count(times.len() - LINES, "time")));
     }
     tree.push(branch(line, lines));
-    times.into_values().collect()
+    times
 }
 
 /// The text: no longer than what can be sent, and saying how many names were left away.

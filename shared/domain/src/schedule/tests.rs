@@ -189,7 +189,7 @@ fn any_queue() -> impl Strategy<Value = Vec<Queued>> {
                 deadline: after(at(NIGHT), SignedDuration::from_hours(due)),
                 not_before: later.map(|hours| crate::slot::Soak {
                     until: after(at(NIGHT), SignedDuration::from_hours(hours)),
-                    base: "ubuntu-22.04".parse().unwrap(),
+                    update: "ubuntu-22.04/x86_64/us-east-1/1".parse().unwrap(),
                     age: SignedDuration::from_hours(48),
                 }),
                 ..queued.demand

@@ -98,10 +98,17 @@ fn a_break_that_prepares_the_semester_is_quiet_all_day() {
     assert_eq!(slot(&demand(Urgency::Normal, 80), &policy, at("2027-01-01T00:00:00Z")).at, at("2027-01-01T02:00:00Z"));
 }
 
+/// What the n-th move of the base image waits for.
+fn soak(n: u32, until: Timestamp) -> Soak {
+    Soak { until, update: move_id(n), age: SignedDuration::from_hours(2 * 24) }
+}
+
+fn move_id(n: u32) -> UpdateId {
+    format!("ubuntu-22.04/x86_64/us-east-1/{n}").parse().unwrap()
+}
+
 fn soaking(urgency: Urgency, priority: u8, until: &str) -> Demand {
-    let soak =
-        Soak { until: at(until), base: "ubuntu-22.04".parse().unwrap(), age: SignedDuration::from_hours(2 * 24) };
-    Demand { not_before: Some(soak), ..demand(urgency, priority) }
+    Demand { not_before: Some(soak(1, at(until))), ..demand(urgency, priority) }
 }
 
 #[test]
@@ -151,12 +158,12 @@ fn patient() -> Policy {
 }
 
 #[test]
-fn a_base_image_is_out_since_its_owner_made_it_or_since_it_was_seen() {
+fn a_base_image_is_out_since_it_was_seen_however_long_before_its_owner_made_it() {
     let until = |level, created| Soak::of(&update(level, created), &patient()).map(|soak| soak.until);
     let high = |created| until(SecurityLevel::High, created);
-    assert_eq!(high(Some("2026-11-23T01:00:00Z")), Some(at("2026-11-23T07:00:00Z")));
-    assert_eq!(high(None), Some(at("2026-11-23T23:00:00Z")));
-    assert_eq!(high(Some("2027-11-23T01:00:00Z")), high(None), "nobody makes it before it is seen");
+    for created in [None, Some("2026-11-23T01:00:00Z"), Some("2026-11-01T01:00:00Z"), Some("2027-11-23T01:00:00Z")] {
+        assert_eq!(high(created), Some(at("2026-11-23T23:00:00Z")));
+    }
     assert_eq!(until(SecurityLevel::Low, None), None);
     assert_eq!(until(SecurityLevel::Critical, None), None);
     assert_eq!(Soak::of(&update(SecurityLevel::High, None), &Policy::default()), None);
@@ -174,9 +181,8 @@ fn what_a_person_asked_for_too_waits_for_no_base_image_to_have_been_out() {
     let mut input = RequestInput::for_updates(&target, Vec::new());
     let (high, medium) = (update(SecurityLevel::High, None), update(SecurityLevel::Medium, None));
     assert_eq!(compiled(&input, std::slice::from_ref(&medium)), Some(at("2026-11-25T17:00:00Z")));
-    assert_eq!(compiled(&input, &[medium.clone(), high.clone()]), Some(at("2026-11-23T23:00:00Z")));
-    let critical = update(SecurityLevel::Critical, None);
-    assert_eq!(compiled(&input, &[medium.clone(), critical]), None);
+    assert_eq!(compiled(&input, std::slice::from_ref(&high)), Some(at("2026-11-23T23:00:00Z")));
+    assert_eq!(compiled(&input, &[medium.clone(), high.clone()]), Some(at("2026-11-25T17:00:00Z")), "the later");
     assert_eq!(compiled(&input, &[]), None, "a person asks");
     input.cause.get_or_insert_default().approved = true;
     assert_eq!(compiled(&input, &[medium]), None);
@@ -186,14 +192,12 @@ fn what_a_person_asked_for_too_waits_for_no_base_image_to_have_been_out() {
 fn any_demand() -> impl Strategy<Value = Demand> {
     let urgency = prop::sample::select(vec![Urgency::Low, Urgency::Normal, Urgency::High, Urgency::Critical]);
     (urgency, 0..=100_u8, -48..240_i64, 1..600_i64, prop::option::of(-48..480_i64)).prop_map(
-        |(urgency, priority, due, minutes, soak)| {
+        |(urgency, priority, due, minutes, until)| {
             let hours = |hours| after(at(NOW), SignedDuration::from_hours(hours));
-            let base = "ubuntu-22.04".parse().unwrap();
-            let age = SignedDuration::from_hours(48);
             Demand {
                 deadline: hours(due),
                 expected: SignedDuration::from_mins(minutes),
-                not_before: soak.map(|soak| Soak { until: hours(soak), base, age }),
+                not_before: until.map(|until| soak(1, hours(until))),
                 ..demand(urgency, priority)
             }
         },
@@ -217,12 +221,48 @@ proptest! {
     }
 
     #[test]
-    fn what_answers_two_requests_waits_no_longer_than_either(one in any_demand(), other in any_demand()) {
-        let joined = Soak::earlier(one.not_before.clone(), other.not_before.clone());
-        let until = |soak: &Option<Soak>| soak.as_ref().map(|soak| soak.until);
+    fn a_build_that_answers_two_updates_waits_for_the_later_of_them_whichever_joins_the_other(
+        one in prop::option::of(0..99_i64), other in prop::option::of(0..99_i64), approved: bool,
+    ) {
+        let (one, other) = (waiting(&[1], one), CompilationRequest { approved, ..waiting(&[2], other) });
+        let both = one.clone().absorbing(&other);
+        prop_assert_eq!(&both.not_before, &other.clone().absorbing(&one).not_before);
         // None sorts first: no wait is the shortest.
-        prop_assert_eq!(until(&joined), until(&one.not_before).min(until(&other.not_before)));
+        let expected = if approved { None } else { until(&one).max(until(&other)) };
+        prop_assert_eq!(until(&both), expected);
+        if let Some(until) = expected {
+            let latest = before(both.deadline, SignedDuration::from_mins(45)).max(at(NOW));
+            let starts = slot(&Demand::of(&both, SignedDuration::from_mins(45)), &Policy::default(), at(NOW)).at;
+            prop_assert!(starts >= until.min(latest), "{starts} {until} {latest}");
+        }
     }
+
+    #[test]
+    fn a_build_that_answers_an_update_twice_waits_as_long_as_it_was_last_found_to_need(
+        as_judged in prop::option::of(0..99_i64), worse in prop::option::of(0..99_i64), beside in prop::option::of(0..99_i64),
+    ) {
+        let worse = worse.min(as_judged);
+        let both = waiting(&[1], as_judged).absorbing(&waiting(&[1], worse));
+        prop_assert_eq!(until(&both), until(&waiting(&[1], worse)));
+        prop_assert_eq!(until(&both.absorbing(&waiting(&[2], beside))), until(&waiting(&[1], worse.max(beside))));
+    }
+}
+
+/// A request that answers these moves, and waits for so many hours for the last of them.
+fn waiting(moves: &[u32], hours: Option<i64>) -> CompilationRequest {
+    let target = "python-ml".parse().unwrap();
+    let target = crate::id::Target { template: target, architecture: crate::architecture::Architecture::X86_64 };
+    let ids: Vec<UpdateId> = moves.iter().map(|n| move_id(*n)).collect();
+    let input = RequestInput::for_updates(&target, ids.clone());
+    let medium = update(SecurityLevel::Medium, None);
+    let request = compile_request(&input, &target, &[medium], &[], &Policy::default(), at(NOW));
+    let last = moves.last().copied().unwrap_or_default();
+    let not_before = hours.map(|hours| soak(last, after(at(NOW), SignedDuration::from_hours(hours))));
+    CompilationRequest { base_image_updates: ids, not_before, ..request }
+}
+
+fn until(request: &CompilationRequest) -> Option<Timestamp> {
+    request.not_before.as_ref().map(|soak| soak.until)
 }
 
 #[test]
