@@ -1,4 +1,4 @@
-//! Patches: what active images were found to lack though their base images have not moved.
+//! Patches: what active images were found to lack.
 
 use prism_domain::id::Target;
 use prism_domain::patch::{Patch, PatchId};

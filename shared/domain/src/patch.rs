@@ -1,4 +1,4 @@
-//! Patches: what an active image lacks though its base image has not moved.
+//! Patches: what an active image lacks, and a rebuild on the base image brings, whether that has moved or not.
 
 mod lacking;
 mod release;
