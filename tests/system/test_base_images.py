@@ -1,5 +1,8 @@
 """What the source of a base image names: what is believed, what is told, and what is waited for."""
 
+import threading
+import time
+
 import pytest
 
 from tests.system import bases
@@ -221,6 +224,25 @@ def test_releases_that_a_parameter_skipped_are_one_update(world):
     assert len(world.watch()["moved"]) == 1
     [update] = updates(world, base)[count:]
     assert (update["previous_image_id"], update["image_id"], update["between"]) == (before, last, [])
+
+
+def test_a_look_that_is_overtaken_does_not_take_what_it_saw_for_a_move_back(world):
+    base = world.base()
+    count = len(updates(world, base))
+    before = world.publish(base)
+    world.watch()
+    # More late answers than one look asks for: the ones of the look that overtakes are not among them.
+    world.aws.delay("ssm", 4, "GetParameters", count=1000)
+    slow = threading.Thread(target=world.watch)
+    slow.start()
+    time.sleep(2)
+    world.aws.control("throttle/forget", {})
+    after = world.publish(base)
+    assert len(world.watch()["moved"]) == 1
+    slow.join()
+    moves = [(one["image_id"], one["direction"]) for one in updates(world, base)[count:]]
+    assert moves == [(before, "forward"), (after, "forward")]
+    assert world.table.get(*base.tracked)["current"]["image_id"] == after
 
 
 # --------------------------------------------------------------------------------------------------- region by region

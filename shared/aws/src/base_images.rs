@@ -1,6 +1,6 @@
 //! Base images: what they are now, their moves, and who stands on them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
@@ -343,42 +343,6 @@ pub async fn all_tracked(table: &Table, region: &Region) -> Result<Vec<TrackedIm
     table.query(&keys::tracked_images(region), "").await
 }
 
-/// What a region's base images are now, and which are what is expected of them.
-#[derive(Debug, Default)]
-pub struct Tracked {
-    /// Those that are, by their names and architectures, as [`keys::tracked_image`] sorts them.
-    pub same: BTreeSet<String>,
-    /// The others.
-    pub others: Vec<TrackedImage>,
-}
-
-/// What every base image is now in a region, apart from those that are what is `expected`, by the same names, and not in
-/// quarantine: of a thousand images hardly one has moved.
-///
-/// # Errors
-///
-/// If AWS fails.
-pub async fn tracked_unless(table: &Table, region: &Region, expected: &BTreeMap<String, AmiId>) -> Result<Tracked> {
-    let mut same = BTreeSet::new();
-    let partition = keys::tracked_images(region);
-    let others = table.query_unless(&partition, |item| {
-        let name = item.get("sk").and_then(|sk| sk.as_s().ok());
-        let is_same = name.and_then(|name| expected.get(name)).is_some_and(|image| is_settled_at(item, image));
-        same.extend(name.filter(|_| is_same).cloned());
-        is_same
-    });
-    let others = others.await?;
-    Ok(Tracked { same, others })
-}
-
-/// Whether a tracked image, as the table has it, is this image and not in quarantine.
-fn is_settled_at(item: &Item, image: &AmiId) -> bool {
-    let current = item.get("current").and_then(|current| current.as_m().ok());
-    let current = current.and_then(|current| current.get("image_id")?.as_s().ok());
-    current.is_some_and(|current| current == image.as_str())
-        && item.get("quarantine").is_some_and(AttributeValue::is_null)
-}
-
 /// What is wrong with base images in a region.
 ///
 /// # Errors
@@ -453,39 +417,4 @@ pub async fn write_run(table: &Table, run: &WatchRun) -> Result<()> {
 /// If AWS fails.
 pub async fn last_run(table: &Table, region: &Region) -> Result<Option<WatchRun>> {
     table.get(&keys::watch(region.as_str())).await
-}
-
-#[cfg(test)]
-mod tests {
-    use prism_domain::update::{Quarantine, SeenImage};
-
-    use super::*;
-
-    fn item(quarantine: bool) -> Item {
-        let now = Timestamp::UNIX_EPOCH;
-        let current = SeenImage {
-            image_id: "ami-00000001".parse().unwrap(),
-            image_name: "n".to_owned(),
-            created_at: None,
-            root_device: None,
-        };
-        let quarantine = quarantine.then(|| Quarantine { since: now, seen: current.clone(), seen_since: now });
-        let id = TrackedImageId {
-            name: "debian-12".parse().unwrap(),
-            architecture: Architecture::Arm64,
-            region: "us-east-1".parse().unwrap(),
-        };
-        let tracked =
-            TrackedImage { id, current, since: now, sequence: 3, past: Vec::new(), returns: Vec::new(), quarantine };
-        serde_dynamo::to_item(&tracked).unwrap()
-    }
-
-    #[test]
-    fn an_image_is_the_same_only_if_it_is_that_image_and_followed() {
-        let [one, other]: [AmiId; 2] = ["ami-00000001", "ami-00000002"].map(|id| id.parse().unwrap());
-        assert!(is_settled_at(&item(false), &one));
-        assert!(!is_settled_at(&item(false), &other));
-        assert!(!is_settled_at(&item(true), &one), "it may be calm by now");
-        assert!(!is_settled_at(&Item::new(), &one));
-    }
 }
