@@ -8,6 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use prism_aws::base_images::{self, Calls, WatchRun};
 use prism_aws::clock;
+use prism_aws::error::Error;
 use prism_aws::known_images::{self, KnownImages};
 use prism_aws::pace::{Pacer, within};
 use prism_aws::parameters::Parameters;
@@ -32,9 +33,11 @@ const ASKED_A_SECOND: u32 = 30;
 /// How many writes are under way at a time for a region.
 pub const WRITES_AT_ONCE: usize = 16;
 
-/// Until when a run may ask and write. The function has 120 seconds, of which some are left for the summaries.
+/// Until when a run may read, ask and write. The function has 120 seconds, of which some are left for the summaries.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
+    /// Until when it may read what is known.
+    pub reads: Instant,
     /// Until when it may look.
     pub looks: Instant,
     /// Until when it may write.
@@ -45,7 +48,8 @@ impl Budget {
     /// That of a run which begins now.
     pub fn from_now() -> Self {
         let now = Instant::now();
-        Self { looks: now + Duration::from_secs(75), writes: now + Duration::from_secs(100) }
+        let reads = now + Duration::from_secs(20);
+        Self { reads, looks: now + Duration::from_secs(75), writes: now + Duration::from_secs(100) }
     }
 }
 
@@ -154,10 +158,10 @@ impl<'a> RegionLook<'a> {
     async fn look(&self, now: Timestamp) -> Vec<Outcome> {
         // Before the sources are asked: what others write from here on makes void what this look would write.
         let (known, troubles) = tokio::join!(self.known(), self.troubles());
-        let (known, troubles) = match (known, troubles) {
-            (Ok(known), Ok(troubles)) => (known, troubles),
-            // What is seen can't be compared with anything, so nothing may be written.
-            (Err(unseen), _) | (_, Err(unseen)) => return vec![Outcome::Unseen(unseen); self.watched.len()],
+        let known = match known {
+            Ok(known) => known,
+            // What is seen couldn't be compared with anything, so nothing may be written.
+            Err(unseen) => return vec![Outcome::Unseen(unseen); self.watched.len()],
         };
         let (answers, listings) = tokio::join!(self.ask(), self.list(now));
         let mut outcomes = vec![Outcome::Same; self.watched.len()];
@@ -180,20 +184,23 @@ impl<'a> RegionLook<'a> {
         for (place, outcome) in self.compare(&unsettled, &answers, &listings, now).await {
             outcomes[place] = outcome;
         }
-        self.keep(&troubles, &outcomes, now).await;
+        match troubles {
+            Ok(troubles) => self.keep(&troubles, &outcomes, now).await,
+            Err(error) => tracing::error!(region = %self.eyes.region, "troubles are the next look's to keep: {error}"),
+        }
         outcomes
     }
 
     async fn known(&self) -> Result<KnownImages, Unseen> {
         self.count(|calls| calls.reads += 1);
         let known = known_images::of(self.table, &self.eyes.region);
-        within(self.budget.looks, "reading what is known", known).await.map_err(|error| unseen(&error))
+        within(self.budget.reads, "reading what is known", known).await.map_err(|error| unseen(&error))
     }
 
-    async fn troubles(&self) -> Result<Vec<Trouble>, Unseen> {
+    async fn troubles(&self) -> Result<Vec<Trouble>, Error> {
         self.count(|calls| calls.reads += 1);
         let troubles = base_images::all_troubles(self.table, &self.eyes.region);
-        within(self.budget.looks, "reading what is known", troubles).await.map_err(|error| unseen(&error))
+        within(self.budget.reads, "reading what is wrong", troubles).await
     }
 
     /// What the looks at these come to, once their news is written.

@@ -1,5 +1,6 @@
 //! Asking: what the parameters name, what the vendors' images are. What could not be asked never reads as absent.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::stream::{self, StreamExt as _};
@@ -25,23 +26,33 @@ pub fn unseen(error: &Error) -> Unseen {
     (kind, printable(&error.to_string(), 300))
 }
 
+/// The same of one of several calls of a service. What there was no time left for after another of them was throttled
+/// was throttled, too: waiting for its turn took the time.
+fn unseen_among(error: &Error, throttled: &Cell<bool>) -> Unseen {
+    let (kind, sentence) = unseen(error);
+    throttled.set(throttled.get() || kind == TroubleKind::Throttled);
+    let waited = error.is_out_of_time() && throttled.get();
+    (if waited { TroubleKind::Throttled } else { kind }, sentence)
+}
+
 impl RegionLook<'_> {
     /// What every parameter names: each is asked for once, however many images it stands for.
     pub async fn ask(&self) -> HashMap<String, Result<Option<String>, Unseen>> {
         let names: BTreeSet<&String> = self.watched.iter().filter_map(|one| one.source.parameter.as_ref()).collect();
         let names: Vec<String> = names.into_iter().cloned().collect();
+        let throttled = &Cell::new(false);
         let batches = stream::iter(names.chunks(BATCH)).map(|batch| async move {
             let answers = within(self.budget.looks, "reading parameters", async {
                 self.eyes.pacer.turn().await;
                 self.count(|calls| calls.get_parameters += 1);
                 self.eyes.parameters.answers(batch).await
             });
-            let answers = answers.await;
+            let answers = answers.await.map_err(|error| unseen_among(&error, throttled));
             let one = |name: &String| match &answers {
                 Ok(answers) => answers.get(name).cloned().ok_or_else(|| {
                     (TroubleKind::Unreachable, "the answer that named its parameter was incomplete".to_owned())
                 }),
-                Err(error) => Err(unseen(error)),
+                Err(unseen) => Err(unseen.clone()),
             };
             batch.iter().map(|name| (name.clone(), one(name))).collect::<Vec<_>>()
         });
@@ -54,22 +65,29 @@ impl RegionLook<'_> {
         for one in self.watched.iter().filter(|one| one.source.parameter.is_none()) {
             patterns.entry(one.base.owner_in(&self.eyes.region)).or_default().extend(&one.source.names);
         }
+        let throttled = &Cell::new(false);
         let owners = stream::iter(patterns).map(|(owner, patterns)| async move {
             let patterns: Vec<String> = patterns.into_iter().cloned().collect();
-            (owner.clone(), self.list_of(owner, &patterns, now).await)
+            (owner.clone(), self.list_of(owner, &patterns, now, throttled).await)
         });
         owners.buffer_unordered(AT_ONCE).collect().await
     }
 
-    async fn list_of(&self, owner: &Owner, patterns: &[String], now: Timestamp) -> Result<Vec<PublicImage>, Unseen> {
+    async fn list_of(
+        &self,
+        owner: &Owner,
+        patterns: &[String],
+        now: Timestamp,
+        throttled: &Cell<bool>,
+    ) -> Result<Vec<PublicImage>, Unseen> {
         let mut found = Vec::new();
         for patterns in patterns.chunks(DESCRIBED_AT_ONCE) {
             let mut page = None;
             loop {
                 self.count(|calls| calls.describe_images += 1);
                 let listed = self.eyes.images.listed(owner.as_str(), patterns, page, now);
-                let (images, next) =
-                    within(self.budget.looks, "listing images", listed).await.map_err(|error| unseen(&error))?;
+                let listed = within(self.budget.looks, "listing images", listed).await;
+                let (images, next) = listed.map_err(|error| unseen_among(&error, throttled))?;
                 found.extend(images);
                 page = next;
                 if page.is_none() {
@@ -83,16 +101,42 @@ impl RegionLook<'_> {
     /// What these images are; none for one that does not exist.
     pub async fn describe(&self, ids: &BTreeSet<AmiId>) -> HashMap<AmiId, Result<Option<PublicImage>, Unseen>> {
         let ids: Vec<AmiId> = ids.iter().cloned().collect();
+        let throttled = &Cell::new(false);
         let batches = stream::iter(ids.chunks(DESCRIBED_AT_ONCE)).map(|batch| async move {
             self.count(|calls| calls.describe_images += 1);
             let described = within(self.budget.looks, "describing base images", self.eyes.images.described(batch));
-            let described = described.await;
+            let described = described.await.map_err(|error| unseen_among(&error, throttled));
             let one = |id: &AmiId| match &described {
                 Ok(found) => Ok(found.iter().find(|public| public.image.image_id == *id).cloned()),
-                Err(error) => Err(unseen(error)),
+                Err(unseen) => Err(unseen.clone()),
             };
             batch.iter().map(|id| (id.clone(), one(id))).collect::<Vec<_>>()
         });
         batches.buffer_unordered(AT_ONCE).flat_map(stream::iter).collect().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: &str) -> Error {
+        let (action, reason) = ("reading parameters".to_owned(), "it is so".to_owned());
+        match kind {
+            "throttled" => Error::Throttled { action, reason, source: None },
+            "down" => Error::Transient { action, reason, source: None },
+            _ => Error::OutOfTime { action },
+        }
+    }
+
+    #[test]
+    fn what_there_was_no_time_for_was_throttled_only_if_another_call_was_before() {
+        let kinds = |errors: &[&str]| {
+            let throttled = Cell::new(false);
+            let kinds = errors.iter().map(|kind| unseen_among(&error(kind), &throttled).0.as_str());
+            kinds.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(kinds(&["late", "throttled", "down", "late"]), "unreachable throttled unreachable throttled");
+        assert_eq!(kinds(&["down", "late", "late"]), "unreachable unreachable unreachable");
     }
 }
