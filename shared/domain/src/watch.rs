@@ -1,4 +1,5 @@
-//! What can go wrong when a base image is looked at, for how long it has, and who hears of it.
+//! Whether a hint is worth a look; what can go wrong when a base image is looked at, for how long it has, and who hears of
+//! it.
 
 use std::fmt;
 
@@ -7,6 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::after;
 use crate::id::TrackedImageId;
+
+/// For how long after a look has begun a hint brings no other: one release is announced by many messages.
+const HINTS_REST: SignedDuration = SignedDuration::from_mins(1);
+
+/// Whether a hint is worth a look now, if the last one began at `last`.
+#[must_use]
+pub fn heeds_hint(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_none_or(|last| after(last, HINTS_REST) <= now)
+}
 
 /// Why a look at a base image found nothing to go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -146,6 +156,13 @@ mod tests {
         let TroubleChange::Tell(told) = look(&known, 60) else { panic!("it should be told") };
         assert_eq!((told.told_at, told.since), (Some(at(60)), at(0)));
         assert_eq!(look(&told, 6000), TroubleChange::None);
+    }
+
+    #[test]
+    fn a_hint_within_a_minute_of_a_look_is_worth_none() {
+        assert!(heeds_hint(None, at(0)));
+        let second = SignedDuration::from_secs(1);
+        assert_eq!([at(0), at(1) - second, at(1)].map(|now| heeds_hint(Some(at(0)), now)), [false, false, true]);
     }
 
     #[test]
