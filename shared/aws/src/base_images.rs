@@ -138,7 +138,7 @@ fn unchanged(known: &TrackedImage, tracked: &TrackedImage) -> Result<Write> {
     Ok(names.into_iter().fold(write, |write, (placeholder, name)| write.naming(placeholder, name)))
 }
 
-/// Writes that trouble begins or becomes another, if it is still as it was `known`.
+/// Writes that trouble begins, becomes another or is told in other words, if it is still as it was `known`.
 ///
 /// # Errors
 ///
@@ -147,7 +147,15 @@ pub async fn begin_trouble(table: &Table, known: Option<&Trouble>, trouble: &Tro
     let key = keys::trouble(&trouble.id);
     let write = match known {
         None => Write::insert(&key, trouble)?,
-        Some(known) => Write::put_if(&key, trouble, SAME_TROUBLE, &[(":since", text(&known.since.to_string()))])?,
+        Some(known) => {
+            let since = (":since", text(&known.since.to_string()));
+            // Another look may have told of it meanwhile, which is not to be forgotten.
+            let (told, value) = match known.told_at {
+                Some(at) => ("told_at = :told", (":told", text(&at.to_string()))),
+                None => (UNTOLD, (":null", text("NULL"))),
+            };
+            Write::put_if(&key, trouble, &format!("{SAME_TROUBLE} AND {told}"), &[since, value])?
+        }
     };
     table.transact(&format!("recording trouble with {}", trouble.id), vec![write]).await
 }
@@ -170,7 +178,7 @@ pub async fn end_trouble(table: &Table, known: &Trouble) -> Result<Applied> {
 ///
 /// If AWS fails.
 pub async fn tell_troubles(table: &Table, troubles: &[Trouble], notice: &Notice) -> Result<Applied> {
-    let untold = format!("{SAME_TROUBLE} AND attribute_type(told_at, :null)");
+    let untold = format!("{SAME_TROUBLE} AND {UNTOLD}");
     let told = |trouble: &Trouble| {
         let values = [(":since", text(&trouble.since.to_string())), (":null", text("NULL"))];
         Write::put_if(&keys::trouble(&trouble.id), trouble, &untold, &values)
@@ -186,6 +194,9 @@ pub const TOLD_AT_ONCE: usize = 99;
 
 /// The condition that a trouble is the one that was read.
 const SAME_TROUBLE: &str = "since = :since";
+
+/// The condition that nobody has been told of it.
+const UNTOLD: &str = "attribute_type(told_at, :null)";
 
 /// A move, if there is such a one.
 ///
