@@ -294,17 +294,19 @@ def test_missing_withdrawn_throttled_and_unreachable_are_four_troubles(world):
         assert kinds[-1] is None or run["troubles"][kinds[-1]] >= 1
         return run
 
-    def withdraw():
-        world.aws.control("public-parameters/withdraw", {"region": "us-east-1", "name": base.parameter})
-
     def unreachable():
         world.aws.outage("ssm", "GetParameters", count=300)
         assert world.watch()["troubles"]["unreachable"] >= 1
         kinds.append(world.trouble(base)["kind"])
         world.aws.control("throttle/forget", {})
 
-    image = world.aws.register_image(base.owner, "al2023-ami-ecs-hvm-2023.0.20261001-kernel-6.1-x86_64")
-    world.aws.publish_parameter(base.parameter, image)
+    look()
+    unreachable()
+    images = [world.aws.register_image(base.owner, f"al2023-ami-ecs-hvm-2023.0.{day}-kernel-6.1-x86_64")
+              for day in ("20261001", "20261008")]  # fmt: skip
+    world.aws.publish_parameter(base.parameter, images[0])
+    assert look()["first"] == 1
+    world.aws.publish_parameter(base.parameter, images[1])
     # Of the calls that list images, and of the one that describes this one.
     world.aws.throttle("ec2", "DescribeImages", count=100)
     look()
@@ -314,19 +316,14 @@ def test_missing_withdrawn_throttled_and_unreachable_are_four_troubles(world):
     look()
     assert world.trouble(base)["since"] == since
     world.aws.control("throttle/forget", {})
-    withdraw()
-    look()
-    unreachable()
-    world.aws.publish_parameter(base.parameter, image)
-    assert look()["first"] == 1
-    withdraw()
+    world.aws.control("public-parameters/withdraw", {"region": "us-east-1", "name": base.parameter})
     look()
     since = world.trouble(base)["since"]
     unreachable()
     assert world.trouble(base)["since"] == since
-    world.aws.publish_parameter(base.parameter, image)
+    world.aws.publish_parameter(base.parameter, images[0])
     look()
-    assert kinds == ["throttled", "unreachable", "missing", "missing", None, "withdrawn", "withdrawn", None]
+    assert kinds == ["missing", "missing", None, "throttled", "unreachable", "withdrawn", "withdrawn", None]
     assert updates(world, base) == []
 
 

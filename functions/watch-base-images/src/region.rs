@@ -88,6 +88,8 @@ pub struct RegionLook<'a> {
     pub policy: &'a Policy,
     pub budget: Budget,
     calls: Cell<Calls>,
+    /// Whether a source was too busy to answer.
+    pub throttled: Cell<bool>,
 }
 
 /// What a look at a region came to.
@@ -129,7 +131,7 @@ impl<'a> RegionLook<'a> {
         policy: &'a Policy,
         budget: Budget,
     ) -> Self {
-        Self { eyes, table, advisories, watched, policy, budget, calls: Cell::default() }
+        Self { eyes, table, advisories, watched, policy, budget, calls: Cell::default(), throttled: Cell::default() }
     }
 
     /// Looks at everything, writes what is news, and leaves a summary.

@@ -26,8 +26,8 @@ pub fn unseen(error: &Error) -> Unseen {
     (kind, printable(&error.to_string(), 300))
 }
 
-/// The same of one of several calls of a service. What there was no time left for after another of them was throttled
-/// was throttled, too: waiting for its turn took the time.
+/// The same of one of a look's calls of sources. What there was no time left for after another was throttled was throttled,
+/// too: waiting for its turn took the time.
 fn unseen_among(error: &Error, throttled: &Cell<bool>) -> Unseen {
     let (kind, sentence) = unseen(error);
     throttled.set(throttled.get() || kind == TroubleKind::Throttled);
@@ -40,14 +40,13 @@ impl RegionLook<'_> {
     pub async fn ask(&self) -> HashMap<String, Result<Option<String>, Unseen>> {
         let names: BTreeSet<&String> = self.watched.iter().filter_map(|one| one.source.parameter.as_ref()).collect();
         let names: Vec<String> = names.into_iter().cloned().collect();
-        let throttled = &Cell::new(false);
         let batches = stream::iter(names.chunks(BATCH)).map(|batch| async move {
             let answers = within(self.budget.looks, "reading parameters", async {
                 self.eyes.pacer.turn().await;
                 self.count(|calls| calls.get_parameters += 1);
                 self.eyes.parameters.answers(batch).await
             });
-            let answers = answers.await.map_err(|error| unseen_among(&error, throttled));
+            let answers = answers.await.map_err(|error| unseen_among(&error, &self.throttled));
             let one = |name: &String| match &answers {
                 Ok(answers) => answers.get(name).cloned().ok_or_else(|| {
                     (TroubleKind::Unreachable, "the answer that named its parameter was incomplete".to_owned())
@@ -65,21 +64,14 @@ impl RegionLook<'_> {
         for one in self.watched.iter().filter(|one| one.source.parameter.is_none()) {
             patterns.entry(one.base.owner_in(&self.eyes.region)).or_default().extend(&one.source.names);
         }
-        let throttled = &Cell::new(false);
         let owners = stream::iter(patterns).map(|(owner, patterns)| async move {
             let patterns: Vec<String> = patterns.into_iter().cloned().collect();
-            (owner.clone(), self.list_of(owner, &patterns, now, throttled).await)
+            (owner.clone(), self.list_of(owner, &patterns, now).await)
         });
         owners.buffer_unordered(AT_ONCE).collect().await
     }
 
-    async fn list_of(
-        &self,
-        owner: &Owner,
-        patterns: &[String],
-        now: Timestamp,
-        throttled: &Cell<bool>,
-    ) -> Result<Vec<PublicImage>, Unseen> {
+    async fn list_of(&self, owner: &Owner, patterns: &[String], now: Timestamp) -> Result<Vec<PublicImage>, Unseen> {
         let mut found = Vec::new();
         for patterns in patterns.chunks(DESCRIBED_AT_ONCE) {
             let mut page = None;
@@ -87,7 +79,7 @@ impl RegionLook<'_> {
                 self.count(|calls| calls.describe_images += 1);
                 let listed = self.eyes.images.listed(owner.as_str(), patterns, page, now);
                 let listed = within(self.budget.looks, "listing images", listed).await;
-                let (images, next) = listed.map_err(|error| unseen_among(&error, throttled))?;
+                let (images, next) = listed.map_err(|error| unseen_among(&error, &self.throttled))?;
                 found.extend(images);
                 page = next;
                 if page.is_none() {
@@ -101,11 +93,10 @@ impl RegionLook<'_> {
     /// What these images are; none for one that does not exist.
     pub async fn describe(&self, ids: &BTreeSet<AmiId>) -> HashMap<AmiId, Result<Option<PublicImage>, Unseen>> {
         let ids: Vec<AmiId> = ids.iter().cloned().collect();
-        let throttled = &Cell::new(false);
         let batches = stream::iter(ids.chunks(DESCRIBED_AT_ONCE)).map(|batch| async move {
             self.count(|calls| calls.describe_images += 1);
             let described = within(self.budget.looks, "describing base images", self.eyes.images.described(batch));
-            let described = described.await.map_err(|error| unseen_among(&error, throttled));
+            let described = described.await.map_err(|error| unseen_among(&error, &self.throttled));
             let one = |id: &AmiId| match &described {
                 Ok(found) => Ok(found.iter().find(|public| public.image.image_id == *id).cloned()),
                 Err(unseen) => Err(unseen.clone()),
