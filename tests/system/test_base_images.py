@@ -353,6 +353,23 @@ def test_a_move_whose_number_is_taken_is_told_and_not_swallowed(world):
     assert world.trouble(base) is None
 
 
+def test_a_record_that_cannot_be_read_is_one_images_trouble(world):
+    base = world.base()
+    other = another_base(world, base)
+    known = world.table.get(*base.tracked)
+    world.table.put(**{**known, "since": "some day"})
+    world.table.put("TROUBLE#us-east-1", f"{other.name}#{other.architecture}", kind="strange")
+    for one in (base, other):
+        world.publish(one)
+    [moved] = world.watch()["moved"]
+    assert moved.startswith(f"{other.name}/{other.architecture}/")
+    trouble = world.trouble(base)
+    assert trouble["kind"] == "unreachable" and "the record TRACKED#us-east-1" in trouble["detail"], trouble
+    assert "TROUBLE#us-east-1" in world.aws.logs(world.function("watch-base-images"))
+    world.table.put(**known)
+    assert len(world.watch()["moved"]) == 1 and world.trouble(base) is None
+
+
 # ------------------------------------------------------------------------------------------------------------- hints
 
 

@@ -180,7 +180,10 @@ impl<'a> RegionLook<'a> {
             }
             match known.get(&id) {
                 Ok(known) => unsettled.push(Unsettled { place, known }),
-                Err(error) => outcomes[place] = Outcome::Unseen(unseen(&error)),
+                Err(error) => {
+                    tracing::error!("{error}");
+                    outcomes[place] = Outcome::Unseen(unseen(&error));
+                }
             }
         }
         for (place, outcome) in self.compare(&unsettled, &answers, &listings, now).await {

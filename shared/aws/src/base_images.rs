@@ -12,12 +12,13 @@ use prism_domain::level::{Confidence, SecurityLevel};
 use prism_domain::notice::Notice;
 use prism_domain::update::{BaseImageUpdate, TrackedImage, UpdateType};
 use prism_domain::watch::{Trouble, TroubleKind};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::keys::{self, Key};
 use crate::notices;
-use crate::table::{Applied, Item, Table, Write, number, text};
+use crate::table::{Applied, Item, Table, Write, number, text, value};
 
 /// A move of a base image, and when its dependants were asked to rebuild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -345,22 +346,31 @@ pub async fn newest_updates(table: &Table, id: &TrackedImageId, limit: usize) ->
     table.newest(&keys::base_image(&id.name, id.architecture), &keys::updates_in(&id.region), limit).await
 }
 
-/// What every base image is now in a region.
+/// What every base image is now in a region. A record that cannot be read is left out, and logged: it is one image's.
 ///
 /// # Errors
 ///
 /// If AWS fails.
 pub async fn all_tracked(table: &Table, region: &Region) -> Result<Vec<TrackedImage>> {
-    table.query(&keys::tracked_images(region), "").await
+    readable(table, &keys::tracked_images(region)).await
 }
 
-/// What is wrong with base images in a region.
+/// What is wrong with base images in a region. A record that cannot be read is left out, and logged: it is one image's.
 ///
 /// # Errors
 ///
 /// If AWS fails.
 pub async fn all_troubles(table: &Table, region: &Region) -> Result<Vec<Trouble>> {
-    table.query(&keys::troubles(region), "").await
+    readable(table, &keys::troubles(region)).await
+}
+
+async fn readable<T: DeserializeOwned>(table: &Table, pk: &str) -> Result<Vec<T>> {
+    let read = |item: Item| {
+        let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+        let read = value(item, &Key { pk: pk.to_owned(), sk });
+        read.inspect_err(|error: &Error| tracing::error!("{error}")).ok()
+    };
+    Ok(table.items(pk).await?.into_iter().filter_map(read).collect())
 }
 
 /// Every target whose active image stands on a base image.

@@ -248,6 +248,9 @@ fn base_image(entry: &mut Section<'_>) -> Option<BaseImage> {
     let parameter: Option<String> = entry.get("parameter", parsed);
     if parameter.as_ref().is_some_and(|name| !name.starts_with("/aws/service/")) {
         entry.fault("parameter", "is not a public parameter; those begin with /aws/service/");
+    } else if parameter.as_ref().is_some_and(|name| !may_be_parameter(name)) {
+        let allowed = "letters, digits, dots, hyphens, underscores and slashes, and {arch} for the architecture";
+        entry.fault("parameter", format!("is not the name of a parameter; allowed are {allowed}"));
     }
     let architectures: Option<Vec<Architecture>> = entry.names("architectures");
     if entry.is_empty_list("architectures") {
@@ -276,6 +279,14 @@ fn base_image(entry: &mut Section<'_>) -> Option<BaseImage> {
         changelog,
         name,
     })
+}
+
+/// Whether a parameter may be called so, once architectures are filled in: SSM refuses to answer for any parameter of a
+/// call one of whose names cannot be one.
+/// Source: <https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-parameter-name-constraints.html>.
+fn may_be_parameter(name: &str) -> bool {
+    let filled = name.replace("{arch}", "").replace("{}", "");
+    filled.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c))
 }
 
 /// Tells which names of the last of these base images another one has: a name has to mean one of them.

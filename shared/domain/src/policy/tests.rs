@@ -104,7 +104,7 @@ fn every_field_is_read() {
         "regions": ["eu-central-1", "us-west-2"],
         "base_images": [{
             "name": "lab-ubuntu", "title": "The lab's Ubuntu", "aliases": ["lab"], "owner": "123456789012",
-            "architectures": ["arm64"], "parameter": "/aws/service/lab", "names": ["lab-{arch}-*"], "except": ["*-beta"],
+            "architectures": ["arm64"], "parameter": "/aws/service/lab/{arch}/Latest_1.0-x", "names": ["lab-{arch}-*"], "except": ["*-beta"],
             "by_version": true, "ecosystem": "ubuntu-22.04", "changelog": "https://lab.example/changes",
         }],
         "watch_regions": ["us-west-2"], "minimum_age": [{"low": "7 days"}, {"base": "rocky9", "high": "6 hours", "medium": "1 day"}],
@@ -163,7 +163,7 @@ fn every_field_is_read() {
           "architectures": {
             "arm64": "arm64"
           },
-          "parameter": "/aws/service/lab",
+          "parameter": "/aws/service/lab/{arch}/Latest_1.0-x",
           "names": [
             "lab-{arch}-*"
           ],
@@ -265,7 +265,7 @@ fn all_faults_are_told_at_once_each_with_its_place() {
              "names": [], "except": "none", "by_version": 1, "ecosystem": "U", "changelog": "", "colour": "red"},
             {"name": "lab-ubuntu", "owner": "123456789012", "names": ["lab-*"], "aliases": ["ubuntu", "lab", "lab"]},
             {"name": "lab-ubuntu", "owner": "123456789012", "names": ["lab-*"], "architectures": ["sparc"]},
-            {"name": "lab", "owner": "123456789012", "names": ["lab-*"]},
+            {"name": "lab", "owner": "123456789012", "names": ["lab-*"], "parameter": "/aws/service/lab {arch}"},
             {}, "debian-12",
         ],
         "watch_regions": ["us-west-2", "us-west-2"], "rebuild_on_rollback": "no", "quarantine_after": 0,
@@ -320,6 +320,7 @@ fn all_faults_are_told_at_once_each_with_its_place() {
     base_images[1].aliases[0] ubuntu means ubuntu-24.04 already
     base_images[2].architectures[0] "sparc" is not an architecture; allowed are x86_64 and arm64
     base_images[2].name lab-ubuntu is listed twice
+    base_images[3].parameter is not the name of a parameter; allowed are letters, digits, dots, hyphens, underscores and slashes, and {arch} for the architecture
     base_images[3].name lab means lab-ubuntu already
     base_images[4].name is missing; name the base image
     base_images[4].owner is missing; give the account that publishes it
