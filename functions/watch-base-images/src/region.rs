@@ -266,7 +266,8 @@ impl<'a> RegionLook<'a> {
         now: Timestamp,
     ) -> Observation {
         let changelog_url = Some(one.base.changelog.as_str());
-        let context = Context { quarantine_after: self.policy.quarantine_after, between, changelog_url };
+        let quarantine_after = self.policy.quarantine_after;
+        let context = Context { quarantine_after, source: Some(&one.source), between, changelog_url };
         observe(&one.id(&self.eyes.region), known, seen, context, now)
     }
 }

@@ -72,7 +72,7 @@ pub fn believed(
 
 /// What orders releases: the version in their names where that counts, when they were made, then their names, then
 /// their ids.
-fn age<'a>(source: &Source, image: &'a SeenImage) -> (Vec<u64>, Option<Timestamp>, &'a str, &'a AmiId) {
+fn age<'a>(source: &Source, image: &'a SeenImage) -> (Option<(u64, u64)>, Option<Timestamp>, &'a str, &'a AmiId) {
     (source.rank(&image.image_name), image.created_at, &image.image_name, &image.image_id)
 }
 

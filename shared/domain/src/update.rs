@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::advisory::CveId;
 use crate::assessment::{Assessment, FixedCve, without_evidence};
+use crate::catalogue::Source;
 use crate::duration::{after, before};
 use crate::id::{AmiId, TrackedImageId, UpdateId};
 use crate::level::{Confidence, SecurityLevel};
@@ -194,6 +195,8 @@ pub enum Observation {
 pub struct Context<'a> {
     /// From how many returns within a day on the image is not followed.
     pub quarantine_after: u32,
+    /// What orders its releases; nothing: their dates.
+    pub source: Option<&'a Source>,
     /// The names of the releases between the known and the seen image, where they are known.
     pub between: &'a [String],
     /// Where its publisher tells what changed.
@@ -284,7 +287,7 @@ fn moved(
         previous_image_id: known.current.image_id.clone(),
         previous_image_name: known.current.image_name.clone(),
         previous_created_at: known.current.created_at,
-        direction: known.direction_to(seen),
+        direction: known.direction_to(seen, context.source),
         between: context.between.to_vec(),
         update_type,
         security_level: level,
@@ -304,9 +307,13 @@ impl TrackedImage {
         self.past.iter().any(|past| past.image.image_id == seen.image_id)
     }
 
-    /// By the dates of the two images; where they do not tell, back is what it has been before.
-    fn direction_to(&self, seen: &SeenImage) -> Direction {
+    /// By the versions in the names of the two images, where these count, then by their dates; where they do not tell, back
+    /// is what it has been before.
+    fn direction_to(&self, seen: &SeenImage, source: Option<&Source>) -> Direction {
+        let rank = |image: &SeenImage| source.and_then(|source| source.rank(&image.image_name));
+        let (current_rank, seen_rank) = (rank(&self.current), rank(seen));
         let back = match (self.current.created_at, seen.created_at) {
+            _ if current_rank != seen_rank => seen_rank < current_rank,
             (Some(current), Some(seen)) if current != seen => seen < current,
             _ => self.has_been(seen),
         };

@@ -1,13 +1,15 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::architecture::Architecture;
+use crate::catalogue::Catalogue;
 
-const RULES: Context<'_> = Context { quarantine_after: 3, between: &[], changelog_url: None };
+const RULES: Context<'_> = Context { quarantine_after: 3, source: None, between: &[], changelog_url: None };
 
 fn id() -> TrackedImageId {
     TrackedImageId {
         name: "ubuntu-22.04".parse().unwrap(),
-        architecture: crate::architecture::Architecture::X86_64,
+        architecture: Architecture::X86_64,
         region: "us-east-1".parse().unwrap(),
     }
 }
@@ -72,6 +74,25 @@ fn a_move_to_an_older_image_goes_back_whether_it_was_seen_before_or_not() {
     let known = TrackedImage { current: undated(2), ..two };
     let Observation::Moved(moved) = observe(&id(), Some(&known), &undated(1), RULES, at(30)) else { panic!() };
     assert_eq!(moved.1.direction, Direction::Back);
+}
+
+#[test]
+fn a_newer_minor_version_is_a_move_forward_though_it_was_made_before_the_last_of_the_older() {
+    let rhel = Catalogue::built_in().find(&"rhel-9".parse().unwrap()).unwrap().source(Architecture::X86_64).unwrap();
+    let context = Context { source: Some(&rhel), ..RULES };
+    let named = |name: &str, number| SeenImage { image_name: name.to_owned(), ..image(number) };
+    let direction = |from: SeenImage, to: &SeenImage| {
+        let known = TrackedImage { current: from, ..first(1) };
+        let Observation::Moved(moved) = observe(&id(), Some(&known), to, context, at(15)) else { panic!() };
+        moved.1.direction
+    };
+    let respin = named("RHEL-9.6.0_HVM-20260811-x86_64-0-Hourly2-GP3", 9);
+    let newer = named("RHEL-9.8_HVM-20260728-x86_64-0-Hourly2-GP3", 5);
+    let rebuilt = named("RHEL-9.8.0_HVM-20260801-x86_64-0-Hourly2-GP3", 6);
+    assert_eq!(direction(respin.clone(), &newer), Direction::Forward);
+    assert_eq!(direction(newer.clone(), &respin), Direction::Back);
+    assert_eq!(direction(newer.clone(), &rebuilt), Direction::Forward);
+    assert_eq!(direction(rebuilt, &newer), Direction::Back);
 }
 
 #[test]
