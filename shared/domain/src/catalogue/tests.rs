@@ -56,6 +56,7 @@ fn an_account_is_known_for_every_region_even_where_a_publisher_has_another() {
     assert_eq!(owner("amazon-linux-2023", "eu-south-1"), "071630900071");
     assert_eq!(owner("bottlerocket-k8s-1.35", "us-east-1"), "092701018921");
     assert_eq!(owner("bottlerocket-k8s-1.35", "us-west-2"), "651937483462");
+    assert_eq!(owner("deep-learning-base-amazon-linux-2023", "eu-south-1"), "771282176748");
     assert_eq!(owner("ubuntu-22.04", "eu-south-1"), "099720109477");
     for account in PUBLISHERS.keys() {
         assert!(all.iter().any(|base| base.owner == *account), "nobody publishes as {account}");
