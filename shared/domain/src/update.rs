@@ -18,7 +18,8 @@ const REMEMBERED: usize = 20;
 /// Within how long returns are counted that make a base image one that flaps.
 const FLAPPING: SignedDuration = SignedDuration::from_hours(24);
 
-/// For how long a base image that flapped has to name the same image before it is followed again.
+/// For how long a base image that flapped has to name the same image before it is followed again, unless its vendor
+/// releases a newer one.
 pub const CALM: SignedDuration = SignedDuration::from_hours(6);
 
 /// What kind of update a base image brings.
@@ -247,6 +248,10 @@ fn observe_held(
     context: Context<'_>,
     now: Timestamp,
 ) -> Observation {
+    let calm = TrackedImage { quarantine: None, returns: Vec::new(), ..known.clone() };
+    if known.is_outdone_by(seen) {
+        return Observation::Moved(Box::new(moved(&calm, seen, context, now)));
+    }
     if quarantine.seen.image_id != seen.image_id {
         let quarantine = Quarantine { seen: seen.clone(), seen_since: now, ..quarantine.clone() };
         return Observation::Held(Box::new(TrackedImage { quarantine: Some(quarantine), ..known.clone() }));
@@ -254,7 +259,6 @@ fn observe_held(
     if after(quarantine.seen_since, CALM) > now {
         return Observation::StillHeld;
     }
-    let calm = TrackedImage { quarantine: None, returns: Vec::new(), ..known.clone() };
     if known.current.image_id == seen.image_id {
         Observation::Calm(Box::new(calm))
     } else {
@@ -305,6 +309,14 @@ fn moved(
 impl TrackedImage {
     fn has_been(&self, seen: &SeenImage) -> bool {
         self.past.iter().any(|past| past.image.image_id == seen.image_id)
+    }
+
+    /// Whether an image is newer, by its date, than whatever it is and has been: a release of its own, and no return.
+    fn is_outdone_by(&self, seen: &SeenImage) -> bool {
+        let others = self.past.iter().map(|past| &past.image).chain(self.quarantine.iter().map(|held| &held.seen));
+        seen.created_at.is_some_and(|date| {
+            others.chain([&self.current]).all(|other| other.created_at.is_some_and(|other| other < date))
+        })
     }
 
     /// By the versions in the names of the two images, where these count, then by their dates; where they do not tell, back

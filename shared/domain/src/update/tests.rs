@@ -115,6 +115,18 @@ fn an_image_that_goes_back_and_forth_is_held_until_it_is_calm() {
 }
 
 #[test]
+fn a_release_that_is_newer_than_all_ends_a_quarantine_at_once() {
+    let quarantine = Some(Quarantine { since: at(60), seen: image(1), seen_since: at(60) });
+    let held = TrackedImage { quarantine, ..moves(&first(1), 4, 15).0 };
+    let (followed, update) = moves(&held, 5, 75);
+    assert_eq!((update.direction, &update.previous_image_id), (Direction::Forward, &image(4).image_id));
+    assert_eq!((followed.quarantine, followed.returns.len()), (None, 0));
+    let Observation::Held(_) = look(&held, 3, 75) else { panic!("it is older than what it was") };
+    let undated = SeenImage { created_at: None, ..image(5) };
+    let Observation::Held(_) = observe(&id(), Some(&held), &undated, RULES, at(75)) else { panic!("who knows?") };
+}
+
+#[test]
 fn returns_on_different_days_are_no_flapping() {
     let mut tracked = moves(&first(1), 2, 15).0;
     for day in 1..20 {
