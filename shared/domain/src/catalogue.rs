@@ -63,6 +63,8 @@ pub struct BaseImage {
 /// Where the image of a base image on one architecture is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
+    /// The architecture that it is for.
+    pub architecture: Architecture,
     /// The public parameter that names the latest one, if there is one.
     pub parameter: Option<String>,
     /// How it is called.
@@ -86,6 +88,7 @@ impl BaseImage {
         let word = self.architectures.get(&architecture)?;
         let filled = |text: &String| text.replace("{}", word).replace("{arch}", architecture.as_str());
         Some(Source {
+            architecture,
             parameter: self.parameter.as_ref().map(filled),
             names: self.names.iter().map(filled).collect(),
             except: self.except.iter().map(filled).collect(),

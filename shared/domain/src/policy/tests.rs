@@ -104,7 +104,7 @@ fn every_field_is_read() {
         "regions": ["eu-central-1", "us-west-2"],
         "base_images": [{
             "name": "lab-ubuntu", "title": "The lab's Ubuntu", "aliases": ["lab"], "owner": "123456789012",
-            "architectures": ["arm64"], "parameter": "/aws/service/lab/{arch}/Latest_1.0-x", "names": ["lab-{arch}-*"], "except": ["*-beta"],
+            "architectures": {"arm64": "aarch64"}, "parameter": "/aws/service/lab/{arch}/Latest_1.0-x", "names": ["lab-{arch}-*"], "except": ["*-beta"],
             "by_version": true, "ecosystem": "ubuntu-22.04", "changelog": "https://lab.example/changes",
         }],
         "watch_regions": ["us-west-2"], "minimum_age": [{"low": "7 days"}, {"base": "rocky9", "high": "6 hours", "medium": "1 day"}],
@@ -161,7 +161,7 @@ fn every_field_is_read() {
           ],
           "owner": "123456789012",
           "architectures": {
-            "arm64": "arm64"
+            "arm64": "aarch64"
           },
           "parameter": "/aws/service/lab/{arch}/Latest_1.0-x",
           "names": [
@@ -467,6 +467,20 @@ fn the_documentation_names_every_field() {
     for field in [FIELDS, SECURITY_FIELDS, SEASONAL_FIELDS].concat() {
         assert!(documentation.contains(&format!("`{field}`")), "docs/POLICY.md does not tell about {field}");
     }
+}
+
+#[test]
+fn the_vendors_words_for_architectures_are_words() {
+    let own = |words| json!({"base_images": [{"name": "ours", "owner": "123456789012", "names": ["o-{}"], "architectures": words}]});
+    let read = read(&own(json!({"x86_64": "amd64", "arm64": "aarch64"})));
+    let names = |architecture| read.base_images[0].source(architecture).unwrap().names;
+    assert_eq!(Architecture::ALL.map(names), [["o-amd64"], ["o-aarch64"]]);
+    let faults = [json!({"x86_64": "amd 64", "sparc": "s"}), json!({})].map(|words| refused(&own(words)));
+    insta::assert_snapshot!(faults.join("\n"), @r#"
+    base_images[0].architectures.x86_64 "amd 64" is not a word; allowed are letters, digits, dots, hyphens and underscores
+    base_images[0].architectures.sparc is not a field here; allowed are x86_64, arm64
+    base_images[0].architectures is empty; list x86_64, arm64 or both, or leave it out
+    "#);
 }
 
 #[test]
