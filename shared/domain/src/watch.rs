@@ -28,7 +28,7 @@ pub enum TroubleKind {
     Withdrawn,
     /// Its parameter names an image that does not exist.
     Absent,
-    /// Its parameter names something that is not its vendor's image of that name.
+    /// Its parameter names something that is not its vendor's image of that name for that architecture.
     Foreign,
     /// AWS could not be asked.
     Unreachable,
