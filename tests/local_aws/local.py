@@ -170,6 +170,10 @@ class LocalAws:
         """The next so many calls fail as if the service were down."""
         return self.control("outage", {"service": service, "operation": operation, "count": count, "region": region})
 
+    def delay(self, service: str, seconds: float, operation: str | None = None, count: int = 1) -> dict:
+        """The next so many calls are answered so many real seconds late, with what was true when they were made."""
+        return self.control("delay", {"service": service, "seconds": seconds, "operation": operation, "count": count})
+
     def transaction_conflict(self, count: int = 1) -> dict:
         return self.control("transaction-conflict", {"count": count})
 

@@ -1,5 +1,8 @@
 """What the source of a base image names: what is believed, what is told, and what is waited for."""
 
+import threading
+import time
+
 import pytest
 
 from tests.system import bases
@@ -223,6 +226,25 @@ def test_releases_that_a_parameter_skipped_are_one_update(world):
     assert (update["previous_image_id"], update["image_id"], update["between"]) == (before, last, [])
 
 
+def test_a_look_that_is_overtaken_does_not_take_what_it_saw_for_a_move_back(world):
+    base = world.base()
+    count = len(updates(world, base))
+    before = world.publish(base)
+    world.watch()
+    # More late answers than one look asks for: the ones of the look that overtakes are not among them.
+    world.aws.delay("ssm", 4, "GetParameters", count=1000)
+    slow = threading.Thread(target=world.watch)
+    slow.start()
+    time.sleep(2)
+    world.aws.control("throttle/forget", {})
+    after = world.publish(base)
+    assert len(world.watch()["moved"]) == 1
+    slow.join()
+    moves = [(one["image_id"], one["direction"]) for one in updates(world, base)[count:]]
+    assert moves == [(before, "forward"), (after, "forward")]
+    assert world.table.get(*base.tracked)["current"]["image_id"] == after
+
+
 # --------------------------------------------------------------------------------------------------- region by region
 
 
@@ -272,22 +294,36 @@ def test_missing_withdrawn_throttled_and_unreachable_are_four_troubles(world):
         assert kinds[-1] is None or run["troubles"][kinds[-1]] >= 1
         return run
 
+    def unreachable():
+        world.aws.outage("ssm", "GetParameters", count=300)
+        assert world.watch()["troubles"]["unreachable"] >= 1
+        kinds.append(world.trouble(base)["kind"])
+        world.aws.control("throttle/forget", {})
+
     look()
-    image = world.aws.register_image(base.owner, "al2023-ami-ecs-hvm-2023.0.20261001-kernel-6.1-x86_64")
-    world.aws.publish_parameter(base.parameter, image)
+    unreachable()
+    images = [world.aws.register_image(base.owner, f"al2023-ami-ecs-hvm-2023.0.{day}-kernel-6.1-x86_64")
+              for day in ("20261001", "20261008")]  # fmt: skip
+    world.aws.publish_parameter(base.parameter, images[0])
+    assert look()["first"] == 1
+    world.aws.publish_parameter(base.parameter, images[1])
     # Of the calls that list images, and of the one that describes this one.
     world.aws.throttle("ec2", "DescribeImages", count=100)
     look()
+    since = world.trouble(base)["since"]
     world.aws.control("throttle/forget", {})
     world.aws.outage("ec2", "DescribeImages", count=100)
     look()
+    assert world.trouble(base)["since"] == since
     world.aws.control("throttle/forget", {})
-    assert look()["first"] == 1
     world.aws.control("public-parameters/withdraw", {"region": "us-east-1", "name": base.parameter})
     look()
-    world.aws.publish_parameter(base.parameter, image)
+    since = world.trouble(base)["since"]
+    unreachable()
+    assert world.trouble(base)["since"] == since
+    world.aws.publish_parameter(base.parameter, images[0])
     look()
-    assert kinds == ["missing", "throttled", "unreachable", None, "withdrawn", None]
+    assert kinds == ["missing", "missing", None, "throttled", "unreachable", "withdrawn", "withdrawn", None]
     assert updates(world, base) == []
 
 
@@ -317,6 +353,23 @@ def test_a_move_whose_number_is_taken_is_told_and_not_swallowed(world):
     assert world.trouble(base) is None
 
 
+def test_a_record_that_cannot_be_read_is_one_images_trouble(world):
+    base = world.base()
+    other = another_base(world, base)
+    known = world.table.get(*base.tracked)
+    world.table.put(**{**known, "since": "some day"})
+    world.table.put("TROUBLE#us-east-1", f"{other.name}#{other.architecture}", kind="strange")
+    for one in (base, other):
+        world.publish(one)
+    [moved] = world.watch()["moved"]
+    assert moved.startswith(f"{other.name}/{other.architecture}/")
+    trouble = world.trouble(base)
+    assert trouble["kind"] == "unreachable" and "the record TRACKED#us-east-1" in trouble["detail"], trouble
+    assert "TROUBLE#us-east-1" in world.aws.logs(world.function("watch-base-images"))
+    world.table.put(**known)
+    assert len(world.watch()["moved"]) == 1 and world.trouble(base) is None
+
+
 # ------------------------------------------------------------------------------------------------------------- hints
 
 
@@ -327,16 +380,25 @@ def hint(topic: str) -> dict:
                          "EventSubscriptionArn": f"{topic}:21be56ed-a058-49f5-8c98-aedd2564c486"}]}  # fmt: skip
 
 
-def test_a_hint_of_a_listed_topic_is_a_look_and_one_of_another_is_nothing(world):
+def test_a_hint_of_a_listed_topic_is_a_look_and_one_of_another_or_soon_after_a_look_is_nothing(world):
     base = world.base()
+    count = len(updates(world, base))
+    world.advance("2m")
     before = world.table.get("WATCH", "REGION#us-east-1")
     world.publish(base)
     stranger = "arn:aws:sns:us-east-1:123456789012:amazon-linux-2023-ami-updates"
     assert world.invoke("watch-base-images", hint(stranger)) == {"regions": []}
     assert world.table.get("WATCH", "REGION#us-east-1") == before
     assert "of a topic that is not listed" in world.aws.logs(world.function("watch-base-images"))
-    for topic in ("arn:aws:sns:us-east-1:137112412989:amazon-linux-2023-ami-updates",
-                  f"arn:aws:sns:{world.aws.region}:177427601217:ecs-optimized-amazon-ami-update"):  # fmt: skip
-        [run] = world.invoke("watch-base-images", hint(topic))["regions"]
-    assert run["moved"] == [] and len(updates(world, base)) >= 1
+    listed = ("arn:aws:sns:us-east-1:137112412989:amazon-linux-2023-ami-updates",
+              f"arn:aws:sns:{world.aws.region}:177427601217:ecs-optimized-amazon-ami-update")  # fmt: skip
+    [run] = world.invoke("watch-base-images", hint(listed[0]))["regions"]
+    assert len(run["moved"]) == 1 and len(updates(world, base)) == count + 1
+    world.publish(base)
+    for topic in listed:
+        assert world.invoke("watch-base-images", hint(topic)) == {"regions": []}
     assert world.table.get("WATCH", "REGION#us-east-1")["looked_at"] == run["looked_at"]
+    assert "the last look is less than a minute old" in world.aws.logs(world.function("watch-base-images"))
+    world.advance("2m")
+    [run] = world.invoke("watch-base-images", hint(listed[1]))["regions"]
+    assert len(run["moved"]) == 1 and len(updates(world, base)) == count + 2

@@ -14,12 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_config::retry::RetryConfig;
 use aws_config::{Region as SdkRegion, SdkConfig};
 use futures_util::future::join_all;
-use prism_aws::base_images::WatchRun;
+use prism_aws::base_images::{self, WatchRun};
 use prism_aws::error::{Error, Result};
 use prism_aws::runtime::Function;
 use prism_aws::table::Table;
-use prism_aws::{policies, settings};
+use prism_aws::{clock, policies, settings};
 use prism_domain::id::Region;
+use prism_domain::watch::heeds_hint;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -45,7 +46,8 @@ pub struct Looked {
 }
 
 impl Function for WatchBaseImages {
-    /// Whatever the event says, it is a hint to look at everything; unless it comes from a topic that is not listed.
+    /// Whatever the event says, it is a hint to look at everything; unless it comes from a topic that is not listed, or from
+    /// one that is soon after a look.
     type Input = Value;
     type Output = Looked;
 
@@ -64,7 +66,14 @@ impl Function for WatchBaseImages {
     async fn handle(&self, event: Value) -> Result<Looked> {
         match event::occasion(&event, &self.topics) {
             Occasion::Look => {}
-            Occasion::Hint(topic) => tracing::info!(topic, "a hint: looking"),
+            Occasion::Hint(topic) => {
+                let last = base_images::last_run(&self.table, &self.home).await?.map(|run| run.looked_at);
+                if !heeds_hint(last, clock::now()) {
+                    tracing::info!(topic, "a hint: nothing is done, the last look is less than a minute old");
+                    return Ok(Looked { regions: Vec::new() });
+                }
+                tracing::info!(topic, "a hint: looking");
+            }
             Occasion::Unlisted(topics) => {
                 tracing::warn!(topics, "nothing is done: the event is of a topic that is not listed");
                 return Ok(Looked { regions: Vec::new() });

@@ -1,7 +1,6 @@
 //! What is watched, and what a look at it comes to.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use jiff::Timestamp;
 use prism_aws::base_images::{Calls, WatchRun};
@@ -12,14 +11,14 @@ use prism_domain::sight::Unseen;
 use prism_domain::watch::TroubleKind;
 
 /// A base image on an architecture that is watched, in whatever region.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Watched<'a> {
     /// Its entry in the catalogue.
     pub base: &'a BaseImage,
     /// Its architecture.
     pub architecture: Architecture,
     /// Where it is found.
-    pub source: Rc<Source>,
+    pub source: Source,
 }
 
 impl Watched<'_> {
@@ -45,9 +44,8 @@ pub fn key(id: &TrackedImageId) -> Key<'_> {
 /// Everything that is watched.
 pub fn all(catalogue: &Catalogue) -> Vec<Watched<'_>> {
     let watched = catalogue.on_every_architecture();
-    let found = watched.filter_map(|(base, architecture)| {
-        Some(Watched { base, architecture, source: Rc::new(base.source(architecture)?) })
-    });
+    let found = watched
+        .filter_map(|(base, architecture)| Some(Watched { base, architecture, source: base.source(architecture)? }));
     found.collect()
 }
 

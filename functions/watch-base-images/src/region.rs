@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aws_config::SdkConfig;
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
-use prism_aws::base_images::{self, Calls, Tracked, WatchRun};
+use prism_aws::base_images::{self, Calls, WatchRun};
 use prism_aws::clock;
+use prism_aws::error::Error;
+use prism_aws::known_images::{self, KnownImages};
 use prism_aws::pace::{Pacer, within};
 use prism_aws::parameters::Parameters;
 use prism_aws::table::Table;
@@ -20,7 +22,7 @@ use prism_domain::watch::{Trouble, TroubleKind};
 use prism_ec2::Images;
 use tokio::time::{Duration, Instant};
 
-use crate::look::{self, Key, Outcome, Watched, key};
+use crate::look::{self, Outcome, Watched};
 use crate::record::News;
 use crate::source::unseen;
 
@@ -31,9 +33,11 @@ const ASKED_A_SECOND: u32 = 30;
 /// How many writes are under way at a time for a region.
 pub const WRITES_AT_ONCE: usize = 16;
 
-/// Until when a run may ask and write. The function has 120 seconds, of which some are left for the summaries.
+/// Until when a run may read, ask and write. The function has 120 seconds, of which some are left for the summaries.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
+    /// Until when it may read what is known.
+    pub reads: Instant,
     /// Until when it may look.
     pub looks: Instant,
     /// Until when it may write.
@@ -44,7 +48,8 @@ impl Budget {
     /// That of a run which begins now.
     pub fn from_now() -> Self {
         let now = Instant::now();
-        Self { looks: now + Duration::from_secs(75), writes: now + Duration::from_secs(100) }
+        let reads = now + Duration::from_secs(20);
+        Self { reads, looks: now + Duration::from_secs(75), writes: now + Duration::from_secs(100) }
     }
 }
 
@@ -83,6 +88,8 @@ pub struct RegionLook<'a> {
     pub policy: &'a Policy,
     pub budget: Budget,
     calls: Cell<Calls>,
+    /// Whether a source was too busy to answer.
+    pub throttled: Cell<bool>,
 }
 
 /// What a look at a region came to.
@@ -104,6 +111,14 @@ enum Sight {
     Seen(SeenImage, Vec<String>),
 }
 
+/// A watched image that is not what it was, or of which more has to be known.
+struct Unsettled {
+    /// Which of the watched images.
+    place: usize,
+    /// What is known of it.
+    known: Option<TrackedImage>,
+}
+
 type Answers = HashMap<String, Result<Option<String>, Unseen>>;
 type Listings = BTreeMap<Owner, Result<Vec<PublicImage>, Unseen>>;
 
@@ -116,7 +131,7 @@ impl<'a> RegionLook<'a> {
         policy: &'a Policy,
         budget: Budget,
     ) -> Self {
-        Self { eyes, table, advisories, watched, policy, budget, calls: Cell::default() }
+        Self { eyes, table, advisories, watched, policy, budget, calls: Cell::default(), throttled: Cell::default() }
     }
 
     /// Looks at everything, writes what is news, and leaves a summary.
@@ -143,115 +158,102 @@ impl<'a> RegionLook<'a> {
     }
 
     async fn look(&self, now: Timestamp) -> Vec<Outcome> {
-        let (answers, listings) = tokio::join!(self.ask(), self.list(now));
-        let (tracked, troubles) = tokio::join!(self.tracked(self.expected(&answers, &listings)), self.troubles());
-        let (tracked, troubles) = match (tracked, troubles) {
-            (Ok(tracked), Ok(troubles)) => (tracked, troubles),
-            // What is seen can't be compared with anything, so nothing may be written.
-            (Err(unseen), _) | (_, Err(unseen)) => return vec![Outcome::Unseen(unseen); self.watched.len()],
+        // Before the sources are asked: what others write from here on makes void what this look would write.
+        let (known, troubles) = tokio::join!(self.known(), self.troubles());
+        let known = match known {
+            Ok(known) => known,
+            // What is seen couldn't be compared with anything, so nothing may be written.
+            Err(unseen) => return vec![Outcome::Unseen(unseen); self.watched.len()],
         };
-        let is_other = |(_, one): &(usize, &Watched<'_>)| !tracked.same.contains(&name(one.key()));
-        let (places, others): (Vec<usize>, Vec<Watched<'_>>) =
-            self.watched.iter().enumerate().filter(is_other).map(|(place, one)| (place, one.clone())).unzip();
-        let known: HashMap<Key<'_>, &TrackedImage> = tracked.others.iter().map(|one| (key(&one.id), one)).collect();
-        let known: Vec<Option<&TrackedImage>> = others.iter().map(|one| known.get(&one.key()).copied()).collect();
+        let (answers, listings) = tokio::join!(self.ask(), self.list(now));
         let mut outcomes = vec![Outcome::Same; self.watched.len()];
-        for (place, outcome) in
-            places.into_iter().zip(self.compare_others(&others, &known, &answers, &listings, now).await)
-        {
+        let mut unsettled = Vec::new();
+        for (place, one) in self.watched.iter().enumerate() {
+            let id = one.id(&self.eyes.region);
+            let named = match sight(one, &self.eyes.region, None, &answers, &listings) {
+                Sight::Named(image) => Some(image),
+                Sight::Seen(image, _) => Some(image.image_id),
+                Sight::Unseen(_) => None,
+            };
+            if named.is_some_and(|image| known.is_settled_at(&id, &image)) {
+                continue;
+            }
+            match known.get(&id) {
+                Ok(known) => unsettled.push(Unsettled { place, known }),
+                Err(error) => {
+                    tracing::error!("{error}");
+                    outcomes[place] = Outcome::Unseen(unseen(&error));
+                }
+            }
+        }
+        for (place, outcome) in self.compare(&unsettled, &answers, &listings, now).await {
             outcomes[place] = outcome;
         }
-        self.keep(&troubles, &outcomes, now).await;
+        match troubles {
+            Ok(troubles) => self.keep(&troubles, &outcomes, now).await,
+            Err(error) => tracing::error!(region = %self.eyes.region, "troubles are the next look's to keep: {error}"),
+        }
         outcomes
     }
 
-    /// The image that each is if it is what its source names, by the names that the table has.
-    fn expected(&self, answers: &Answers, listings: &Listings) -> BTreeMap<String, AmiId> {
-        let named = |one: &Watched<'_>| match sight(one, &self.eyes.region, None, answers, listings) {
-            Sight::Named(id) => Some((name(one.key()), id)),
-            Sight::Seen(image, _) => Some((name(one.key()), image.image_id)),
-            Sight::Unseen(_) => None,
-        };
-        self.watched.iter().filter_map(named).collect()
-    }
-
-    /// What the looks at these come to: those that are not what they were, or of which more has to be known.
-    async fn compare_others(
-        &self,
-        others: &[Watched<'_>],
-        known: &[Option<&TrackedImage>],
-        answers: &Answers,
-        listings: &Listings,
-        now: Timestamp,
-    ) -> Vec<Outcome> {
-        let whole: &RegionLook<'_> = self;
-        let look = RegionLook { watched: others, calls: Cell::new(self.calls.get()), ..*whole };
-        let outcomes = look.compare(known, answers, listings, now).await;
-        self.calls.set(look.calls.get());
-        outcomes
-    }
-
-    async fn tracked(&self, expected: BTreeMap<String, AmiId>) -> Result<Tracked, Unseen> {
+    async fn known(&self) -> Result<KnownImages, Unseen> {
         self.count(|calls| calls.reads += 1);
-        let tracked = base_images::tracked_unless(self.table, &self.eyes.region, &expected);
-        within(self.budget.looks, "reading what is known", tracked).await.map_err(|error| unseen(&error))
+        let known = known_images::of(self.table, &self.eyes.region);
+        within(self.budget.reads, "reading what is known", known).await.map_err(|error| unseen(&error))
     }
 
-    async fn troubles(&self) -> Result<Vec<Trouble>, Unseen> {
+    async fn troubles(&self) -> Result<Vec<Trouble>, Error> {
         self.count(|calls| calls.reads += 1);
         let troubles = base_images::all_troubles(self.table, &self.eyes.region);
-        within(self.budget.looks, "reading what is known", troubles).await.map_err(|error| unseen(&error))
+        within(self.budget.reads, "reading what is wrong", troubles).await
     }
 
-    /// What every look comes to, once its news is written.
+    /// What the looks at these come to, once their news is written.
     async fn compare(
         &self,
-        known: &[Option<&TrackedImage>],
+        unsettled: &[Unsettled],
         answers: &Answers,
         listings: &Listings,
         now: Timestamp,
-    ) -> Vec<Outcome> {
-        let sights: Vec<Sight> = self
-            .watched
+    ) -> Vec<(usize, Outcome)> {
+        let region = &self.eyes.region;
+        let sights: Vec<Sight> = unsettled
             .iter()
-            .zip(known)
-            .map(|(one, known)| sight(one, &self.eyes.region, *known, answers, listings))
+            .map(|one| sight(&self.watched[one.place], region, one.known.as_ref(), answers, listings))
             .collect();
         let named =
             sights.iter().filter_map(|sight| if let Sight::Named(id) = sight { Some(id.clone()) } else { None });
         let described = self.describe(&named.collect::<BTreeSet<AmiId>>()).await;
         let mut outcomes = Vec::with_capacity(sights.len());
         let mut news = Vec::new();
-        for ((place, one), (sight, known)) in self.watched.iter().enumerate().zip(sights.into_iter().zip(known)) {
+        for (Unsettled { place, known }, sight) in unsettled.iter().zip(sights) {
+            let one = &self.watched[*place];
             let seen = match sight {
                 Sight::Unseen(unseen) => Err(unseen),
                 Sight::Seen(image, between) => Ok((image, between)),
                 Sight::Named(id) => match described.get(&id) {
-                    Some(Ok(found)) => {
-                        sight::believed(one.base.owner_in(&self.eyes.region), &one.source, &id, found.as_ref())
-                            .map(|it| (it, vec![]))
-                    }
+                    Some(Ok(found)) => sight::believed(one.base.owner_in(region), &one.source, &id, found.as_ref())
+                        .map(|it| (it, vec![])),
                     Some(Err(unseen)) => Err(unseen.clone()),
                     None => Err((TroubleKind::Unreachable, format!("{id} was not described"))),
                 },
             };
-            outcomes.push(match seen {
+            let outcome = match seen {
                 Err(unseen) => Outcome::Unseen(unseen),
-                Ok((image, between)) => match self.observe(one, *known, &image, &between, now) {
+                Ok((image, between)) => match self.observe(one, known.as_ref(), &image, &between, now) {
                     Observation::Same => Outcome::Same,
                     Observation::StillHeld => Outcome::Held,
                     observation => {
-                        news.push(News { place, known: *known, observation });
-                        Outcome::Same
+                        news.push(News { place: *place, known: known.as_ref(), observation });
+                        continue;
                     }
                 },
-            });
+            };
+            outcomes.push((*place, outcome));
         }
         self.judge(&mut news, now).await;
-        let mut written = stream::iter(news).map(|news| self.record(news, now)).buffer_unordered(WRITES_AT_ONCE);
-        while let Some((place, outcome)) = written.next().await {
-            outcomes[place] = outcome;
-        }
+        let written = stream::iter(news).map(|news| self.record(news, now)).buffer_unordered(WRITES_AT_ONCE);
+        outcomes.extend(written.collect::<Vec<_>>().await);
         outcomes
     }
 
@@ -264,14 +266,10 @@ impl<'a> RegionLook<'a> {
         now: Timestamp,
     ) -> Observation {
         let changelog_url = Some(one.base.changelog.as_str());
-        let context = Context { quarantine_after: self.policy.quarantine_after, between, changelog_url };
+        let quarantine_after = self.policy.quarantine_after;
+        let context = Context { quarantine_after, source: Some(&one.source), between, changelog_url };
         observe(&one.id(&self.eyes.region), known, seen, context, now)
     }
-}
-
-/// As the table sorts them.
-fn name((name, architecture): Key<'_>) -> String {
-    format!("{name}#{architecture}")
 }
 
 /// What the source of an image says of it.

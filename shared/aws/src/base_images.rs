@@ -1,6 +1,6 @@
 //! Base images: what they are now, their moves, and who stands on them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
@@ -12,12 +12,13 @@ use prism_domain::level::{Confidence, SecurityLevel};
 use prism_domain::notice::Notice;
 use prism_domain::update::{BaseImageUpdate, TrackedImage, UpdateType};
 use prism_domain::watch::{Trouble, TroubleKind};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::keys::{self, Key};
 use crate::notices;
-use crate::table::{Applied, Item, Table, Write, number, text};
+use crate::table::{Applied, Item, Table, Write, number, text, value};
 
 /// A move of a base image, and when its dependants were asked to rebuild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,7 +147,7 @@ fn unchanged(known: &TrackedImage, tracked: &TrackedImage) -> Result<Write> {
     Ok(names.into_iter().fold(write, |write, (placeholder, name)| write.naming(placeholder, name)))
 }
 
-/// Writes that trouble begins or becomes another, if it is still as it was `known`.
+/// Writes that trouble begins, becomes another or is told in other words, if it is still as it was `known`.
 ///
 /// # Errors
 ///
@@ -155,7 +156,15 @@ pub async fn begin_trouble(table: &Table, known: Option<&Trouble>, trouble: &Tro
     let key = keys::trouble(&trouble.id);
     let write = match known {
         None => Write::insert(&key, trouble)?,
-        Some(known) => Write::put_if(&key, trouble, SAME_TROUBLE, &[(":since", text(&known.since.to_string()))])?,
+        Some(known) => {
+            let since = (":since", text(&known.since.to_string()));
+            // Another look may have told of it meanwhile, which is not to be forgotten.
+            let (told, value) = match known.told_at {
+                Some(at) => ("told_at = :told", (":told", text(&at.to_string()))),
+                None => (UNTOLD, (":null", text("NULL"))),
+            };
+            Write::put_if(&key, trouble, &format!("{SAME_TROUBLE} AND {told}"), &[since, value])?
+        }
     };
     table.transact(&format!("recording trouble with {}", trouble.id), vec![write]).await
 }
@@ -178,7 +187,7 @@ pub async fn end_trouble(table: &Table, known: &Trouble) -> Result<Applied> {
 ///
 /// If AWS fails.
 pub async fn tell_troubles(table: &Table, troubles: &[Trouble], notice: &Notice) -> Result<Applied> {
-    let untold = format!("{SAME_TROUBLE} AND attribute_type(told_at, :null)");
+    let untold = format!("{SAME_TROUBLE} AND {UNTOLD}");
     let told = |trouble: &Trouble| {
         let values = [(":since", text(&trouble.since.to_string())), (":null", text("NULL"))];
         Write::put_if(&keys::trouble(&trouble.id), trouble, &untold, &values)
@@ -194,6 +203,9 @@ pub const TOLD_AT_ONCE: usize = 99;
 
 /// The condition that a trouble is the one that was read.
 const SAME_TROUBLE: &str = "since = :since";
+
+/// The condition that nobody has been told of it.
+const UNTOLD: &str = "attribute_type(told_at, :null)";
 
 /// A move, if there is such a one.
 ///
@@ -342,58 +354,31 @@ pub async fn newest_updates(table: &Table, id: &TrackedImageId, limit: usize) ->
     table.newest(&keys::base_image(&id.name, id.architecture), &keys::updates_in(&id.region), limit).await
 }
 
-/// What every base image is now in a region.
+/// What every base image is now in a region. A record that cannot be read is left out, and logged: it is one image's.
 ///
 /// # Errors
 ///
 /// If AWS fails.
 pub async fn all_tracked(table: &Table, region: &Region) -> Result<Vec<TrackedImage>> {
-    table.query(&keys::tracked_images(region), "").await
+    readable(table, &keys::tracked_images(region)).await
 }
 
-/// What a region's base images are now, and which are what is expected of them.
-#[derive(Debug, Default)]
-pub struct Tracked {
-    /// Those that are, by their names and architectures, as [`keys::tracked_image`] sorts them.
-    pub same: BTreeSet<String>,
-    /// The others.
-    pub others: Vec<TrackedImage>,
-}
-
-/// What every base image is now in a region, apart from those that are what is `expected`, by the same names, and not in
-/// quarantine: of a thousand images hardly one has moved.
-///
-/// # Errors
-///
-/// If AWS fails.
-pub async fn tracked_unless(table: &Table, region: &Region, expected: &BTreeMap<String, AmiId>) -> Result<Tracked> {
-    let mut same = BTreeSet::new();
-    let partition = keys::tracked_images(region);
-    let others = table.query_unless(&partition, |item| {
-        let name = item.get("sk").and_then(|sk| sk.as_s().ok());
-        let is_same = name.and_then(|name| expected.get(name)).is_some_and(|image| is_settled_at(item, image));
-        same.extend(name.filter(|_| is_same).cloned());
-        is_same
-    });
-    let others = others.await?;
-    Ok(Tracked { same, others })
-}
-
-/// Whether a tracked image, as the table has it, is this image and not in quarantine.
-fn is_settled_at(item: &Item, image: &AmiId) -> bool {
-    let current = item.get("current").and_then(|current| current.as_m().ok());
-    let current = current.and_then(|current| current.get("image_id")?.as_s().ok());
-    current.is_some_and(|current| current == image.as_str())
-        && item.get("quarantine").is_some_and(AttributeValue::is_null)
-}
-
-/// What is wrong with base images in a region.
+/// What is wrong with base images in a region. A record that cannot be read is left out, and logged: it is one image's.
 ///
 /// # Errors
 ///
 /// If AWS fails.
 pub async fn all_troubles(table: &Table, region: &Region) -> Result<Vec<Trouble>> {
-    table.query(&keys::troubles(region), "").await
+    readable(table, &keys::troubles(region)).await
+}
+
+async fn readable<T: DeserializeOwned>(table: &Table, pk: &str) -> Result<Vec<T>> {
+    let read = |item: Item| {
+        let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+        let read = value(item, &Key { pk: pk.to_owned(), sk });
+        read.inspect_err(|error: &Error| tracing::error!("{error}")).ok()
+    };
+    Ok(table.items(pk).await?.into_iter().filter_map(read).collect())
 }
 
 /// Every target whose active image stands on a base image.
@@ -461,39 +446,4 @@ pub async fn write_run(table: &Table, run: &WatchRun) -> Result<()> {
 /// If AWS fails.
 pub async fn last_run(table: &Table, region: &Region) -> Result<Option<WatchRun>> {
     table.get(&keys::watch(region.as_str())).await
-}
-
-#[cfg(test)]
-mod tests {
-    use prism_domain::update::{Quarantine, SeenImage};
-
-    use super::*;
-
-    fn item(quarantine: bool) -> Item {
-        let now = Timestamp::UNIX_EPOCH;
-        let current = SeenImage {
-            image_id: "ami-00000001".parse().unwrap(),
-            image_name: "n".to_owned(),
-            created_at: None,
-            root_device: None,
-        };
-        let quarantine = quarantine.then(|| Quarantine { since: now, seen: current.clone(), seen_since: now });
-        let id = TrackedImageId {
-            name: "debian-12".parse().unwrap(),
-            architecture: Architecture::Arm64,
-            region: "us-east-1".parse().unwrap(),
-        };
-        let tracked =
-            TrackedImage { id, current, since: now, sequence: 3, past: Vec::new(), returns: Vec::new(), quarantine };
-        serde_dynamo::to_item(&tracked).unwrap()
-    }
-
-    #[test]
-    fn an_image_is_the_same_only_if_it_is_that_image_and_followed() {
-        let [one, other]: [AmiId; 2] = ["ami-00000001", "ami-00000002"].map(|id| id.parse().unwrap());
-        assert!(is_settled_at(&item(false), &one));
-        assert!(!is_settled_at(&item(false), &other));
-        assert!(!is_settled_at(&item(true), &one), "it may be calm by now");
-        assert!(!is_settled_at(&Item::new(), &one));
-    }
 }

@@ -35,6 +35,12 @@ pub enum Error {
         #[source]
         source: Option<Source>,
     },
+    /// The run had no time left for it: worth another try, in another run.
+    #[error("{action}: there was no time left for it in this run")]
+    OutOfTime {
+        /// What was being done.
+        action: String,
+    },
     /// AWS refuses, and will refuse again.
     #[error("{action}: {reason}")]
     Permanent {
@@ -104,7 +110,7 @@ impl Error {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Throttled { .. } | Self::Transient { .. } => "TransientFault",
+            Self::Throttled { .. } | Self::Transient { .. } | Self::OutOfTime { .. } => "TransientFault",
             Self::Permanent { .. } | Self::Malformed { .. } | Self::CannotBuild(_) => "PermanentFault",
             Self::InvalidRequest(_) => "InvalidRequest",
             Self::ParameterNotYetRight { .. } => "ParameterNotYetRight",
@@ -114,13 +120,25 @@ impl Error {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Throttled { .. } | Self::Transient { .. } | Self::ParameterNotYetRight { .. })
+        matches!(
+            self,
+            Self::Throttled { .. }
+                | Self::Transient { .. }
+                | Self::OutOfTime { .. }
+                | Self::ParameterNotYetRight { .. }
+        )
     }
 
     /// Whether AWS could be reached and refused to answer because it was asked too often.
     #[must_use]
     pub const fn is_throttling(&self) -> bool {
         matches!(self, Self::Throttled { .. })
+    }
+
+    /// Whether it was the run that ended, and not AWS that failed.
+    #[must_use]
+    pub const fn is_out_of_time(&self) -> bool {
+        matches!(self, Self::OutOfTime { .. })
     }
 
     /// A conflict that bounded retries did not resolve.

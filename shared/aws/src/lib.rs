@@ -16,6 +16,7 @@ pub mod image_builder;
 pub mod inventory;
 pub mod journal;
 pub mod keys;
+pub mod known_images;
 pub mod ledger;
 pub mod notices;
 pub mod pace;

@@ -42,10 +42,7 @@ impl Pacer {
 ///
 /// The call's, or that there was no time left.
 pub async fn within<T>(deadline: Instant, action: &str, call: impl Future<Output = Result<T>>) -> Result<T> {
-    timeout_at(deadline, call).await.unwrap_or_else(|_| {
-        let reason = "there was no time left for it in this run".to_owned();
-        Err(Error::Transient { action: action.to_owned(), reason, source: None })
-    })
+    timeout_at(deadline, call).await.unwrap_or_else(|_| Err(Error::OutOfTime { action: action.to_owned() }))
 }
 
 #[cfg(test)]
@@ -70,6 +67,6 @@ mod tests {
         let never = std::future::pending::<Result<()>>();
         let error = within(Instant::now(), "looking", never).await.unwrap_err();
         assert_eq!(error.to_string(), "looking: there was no time left for it in this run");
-        assert!(error.is_retryable() && !error.is_throttling());
+        assert!(error.is_retryable() && error.is_out_of_time() && !error.is_throttling());
     }
 }

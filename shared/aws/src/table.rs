@@ -139,6 +139,23 @@ impl Table {
         }
     }
 
+    /// The items of a partition, as of now, for who looks at them before it makes values of them.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn items(&self, pk: &str) -> Result<Vec<Item>> {
+        let pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(pk))
+            .consistent_read(true)
+            .into_paginator();
+        pages.items().send().try_collect().await.map_err(|error| Error::from_sdk(format!("reading {pk}"), error))
+    }
+
     /// Puts items whatever there is, in no order: for what can be made anew. Some may be written though it fails.
     ///
     /// # Errors
@@ -223,44 +240,6 @@ impl Table {
             }
         }
         Err(Error::lost_race(action))
-    }
-}
-
-impl Table {
-    /// The values of a partition, as of now, without those of whose items `is_skipped` says that nobody needs them: to
-    /// look at an item takes much less than to make a value of it.
-    ///
-    /// # Errors
-    ///
-    /// If AWS fails, or an item is not such a value.
-    pub async fn query_unless<T: DeserializeOwned>(
-        &self,
-        pk: &str,
-        mut is_skipped: impl FnMut(&Item) -> bool,
-    ) -> Result<Vec<T>> {
-        let (mut values, mut from) = (Vec::new(), None);
-        loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", text(pk))
-                .consistent_read(true)
-                .set_exclusive_start_key(from)
-                .send()
-                .await
-                .map_err(|error| Error::from_sdk(format!("reading {pk}"), error))?;
-            for item in page.items.unwrap_or_default() {
-                if !is_skipped(&item) {
-                    values.push(value(item, &Key { pk: pk.to_owned(), sk: String::new() })?);
-                }
-            }
-            from = page.last_evaluated_key;
-            if from.is_none() {
-                return Ok(values);
-            }
-        }
     }
 }
 
@@ -462,7 +441,12 @@ fn put<T: Serialize>(
     Ok(Write(TransactWriteItem::builder().put(put).build()))
 }
 
-fn value<T: DeserializeOwned>(item: Item, key: &Key) -> Result<T> {
+/// The value of a key's item.
+///
+/// # Errors
+///
+/// If the item is not such a value.
+pub fn value<T: DeserializeOwned>(item: Item, key: &Key) -> Result<T> {
     serde_dynamo::from_item(item).map_err(|error| Error::malformed(format!("the record {} {}", key.pk, key.sk), error))
 }
 

@@ -63,6 +63,8 @@ pub struct BaseImage {
 /// Where the image of a base image on one architecture is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
+    /// The architecture that it is for.
+    pub architecture: Architecture,
     /// The public parameter that names the latest one, if there is one.
     pub parameter: Option<String>,
     /// How it is called.
@@ -86,6 +88,7 @@ impl BaseImage {
         let word = self.architectures.get(&architecture)?;
         let filled = |text: &String| text.replace("{}", word).replace("{arch}", architecture.as_str());
         Some(Source {
+            architecture,
             parameter: self.parameter.as_ref().map(filled),
             names: self.names.iter().map(filled).collect(),
             except: self.except.iter().map(filled).collect(),
@@ -109,15 +112,18 @@ impl Source {
     }
 
     /// What comes before the date where the latest of several images is sought, by the name of each: the greater rank
-    /// wins, and of equal ranks the later date. The numbers in it, from the left; or the same for all, where the date
-    /// alone counts.
+    /// wins, and of equal ranks the later date. The first two numbers with a dot between them, as in `RHEL-9.10.0_HVM`,
+    /// whatever else is behind them; or the same for all, where the date alone counts.
     #[must_use]
-    pub fn rank(&self, name: &str) -> Vec<u64> {
+    pub fn rank(&self, name: &str) -> Option<(u64, u64)> {
         if !self.by_version {
-            return Vec::new();
+            return None;
         }
-        let digits = name.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
-        digits.map(|digits| digits.parse().unwrap_or(u64::MAX)).collect()
+        let mut versions = name.split(|c: char| !c.is_ascii_digit() && c != '.');
+        versions.find_map(|version| {
+            let mut numbers = version.split('.').map(|digits| digits.parse().ok());
+            Some((numbers.next()??, numbers.next()??))
+        })
     }
 }
 

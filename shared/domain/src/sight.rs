@@ -1,7 +1,7 @@
 //! What the source of a base image names, and whether that is believed.
 //!
 //! Anybody can publish an AMI under any name, and a parameter can name anything: an image counts only if it exists,
-//! is its vendor's, and is called as the catalogue says.
+//! is its vendor's, is called as the catalogue says, and is for the right architecture.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -20,6 +20,8 @@ const QUOTED: usize = 128;
 pub struct PublicImage {
     /// The account that owns it.
     pub owner: String,
+    /// The architecture that it is for, as EC2 names it; nothing, if EC2 does not tell.
+    pub architecture: Option<String>,
     /// What it is.
     pub image: SeenImage,
 }
@@ -56,7 +58,7 @@ pub fn believed(
     id: &AmiId,
     described: Option<&PublicImage>,
 ) -> Result<SeenImage, Unseen> {
-    let Some(PublicImage { owner: owns, image }) = described else {
+    let Some(PublicImage { owner: owns, architecture, image }) = described else {
         return Err((TroubleKind::Absent, format!("names {id}, which does not exist")));
     };
     if owns != owner.as_str() {
@@ -67,12 +69,17 @@ pub fn believed(
         let sentence = format!("names {id}, which is something else: {}", printable(&image.image_name, QUOTED));
         return Err((TroubleKind::Foreign, sentence));
     }
+    if let Some(other) = architecture.as_ref().filter(|other| *other != source.architecture.as_str()) {
+        let sentence =
+            format!("names {id}, which is for {} and not for {}", printable(other, QUOTED), source.architecture);
+        return Err((TroubleKind::Foreign, sentence));
+    }
     Ok(image.clone())
 }
 
 /// What orders releases: the version in their names where that counts, when they were made, then their names, then
 /// their ids.
-fn age<'a>(source: &Source, image: &'a SeenImage) -> (Vec<u64>, Option<Timestamp>, &'a str, &'a AmiId) {
+fn age<'a>(source: &Source, image: &'a SeenImage) -> (Option<(u64, u64)>, Option<Timestamp>, &'a str, &'a AmiId) {
     (source.rank(&image.image_name), image.created_at, &image.image_name, &image.image_id)
 }
 
@@ -104,7 +111,10 @@ pub fn between(
 }
 
 fn of<'a>(owner: &Owner, source: &Source, images: &'a [PublicImage]) -> impl Iterator<Item = &'a SeenImage> {
-    let fits = |public: &&PublicImage| public.owner == owner.as_str() && source.admits(&public.image.image_name);
+    let fits = |public: &&PublicImage| {
+        let is_for = public.architecture.as_ref().is_none_or(|for_it| for_it == source.architecture.as_str());
+        public.owner == owner.as_str() && is_for && source.admits(&public.image.image_name)
+    };
     images.iter().filter(fits).map(|public| &public.image)
 }
 

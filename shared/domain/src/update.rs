@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::advisory::CveId;
 use crate::assessment::{Assessment, FixedCve, without_evidence};
+use crate::catalogue::Source;
 use crate::duration::{after, before};
 use crate::id::{AmiId, TrackedImageId, UpdateId};
 use crate::level::{Confidence, SecurityLevel};
@@ -17,7 +18,8 @@ const REMEMBERED: usize = 20;
 /// Within how long returns are counted that make a base image one that flaps.
 const FLAPPING: SignedDuration = SignedDuration::from_hours(24);
 
-/// For how long a base image that flapped has to name the same image before it is followed again.
+/// For how long a base image that flapped has to name the same image before it is followed again, unless its vendor
+/// releases a newer one.
 pub const CALM: SignedDuration = SignedDuration::from_hours(6);
 
 /// What kind of update a base image brings.
@@ -194,6 +196,8 @@ pub enum Observation {
 pub struct Context<'a> {
     /// From how many returns within a day on the image is not followed.
     pub quarantine_after: u32,
+    /// What orders its releases; nothing: their dates.
+    pub source: Option<&'a Source>,
     /// The names of the releases between the known and the seen image, where they are known.
     pub between: &'a [String],
     /// Where its publisher tells what changed.
@@ -244,6 +248,10 @@ fn observe_held(
     context: Context<'_>,
     now: Timestamp,
 ) -> Observation {
+    let calm = TrackedImage { quarantine: None, returns: Vec::new(), ..known.clone() };
+    if known.is_outdone_by(seen) {
+        return Observation::Moved(Box::new(moved(&calm, seen, context, now)));
+    }
     if quarantine.seen.image_id != seen.image_id {
         let quarantine = Quarantine { seen: seen.clone(), seen_since: now, ..quarantine.clone() };
         return Observation::Held(Box::new(TrackedImage { quarantine: Some(quarantine), ..known.clone() }));
@@ -251,7 +259,6 @@ fn observe_held(
     if after(quarantine.seen_since, CALM) > now {
         return Observation::StillHeld;
     }
-    let calm = TrackedImage { quarantine: None, returns: Vec::new(), ..known.clone() };
     if known.current.image_id == seen.image_id {
         Observation::Calm(Box::new(calm))
     } else {
@@ -284,7 +291,7 @@ fn moved(
         previous_image_id: known.current.image_id.clone(),
         previous_image_name: known.current.image_name.clone(),
         previous_created_at: known.current.created_at,
-        direction: known.direction_to(seen),
+        direction: known.direction_to(seen, context.source),
         between: context.between.to_vec(),
         update_type,
         security_level: level,
@@ -304,9 +311,21 @@ impl TrackedImage {
         self.past.iter().any(|past| past.image.image_id == seen.image_id)
     }
 
-    /// By the dates of the two images; where they do not tell, back is what it has been before.
-    fn direction_to(&self, seen: &SeenImage) -> Direction {
+    /// Whether an image is newer, by its date, than whatever it is and has been: a release of its own, and no return.
+    fn is_outdone_by(&self, seen: &SeenImage) -> bool {
+        let others = self.past.iter().map(|past| &past.image).chain(self.quarantine.iter().map(|held| &held.seen));
+        seen.created_at.is_some_and(|date| {
+            others.chain([&self.current]).all(|other| other.created_at.is_some_and(|other| other < date))
+        })
+    }
+
+    /// By the versions in the names of the two images, where these count, then by their dates; where they do not tell, back
+    /// is what it has been before.
+    fn direction_to(&self, seen: &SeenImage, source: Option<&Source>) -> Direction {
+        let rank = |image: &SeenImage| source.and_then(|source| source.rank(&image.image_name));
+        let (current_rank, seen_rank) = (rank(&self.current), rank(seen));
         let back = match (self.current.created_at, seen.created_at) {
+            _ if current_rank != seen_rank => seen_rank < current_rank,
             (Some(current), Some(seen)) if current != seen => seen < current,
             _ => self.has_been(seen),
         };

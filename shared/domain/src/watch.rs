@@ -1,4 +1,5 @@
-//! What can go wrong when a base image is looked at, for how long it has, and who hears of it.
+//! Whether a hint is worth a look; what can go wrong when a base image is looked at, for how long it has, and who hears of
+//! it.
 
 use std::fmt;
 
@@ -7,6 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::after;
 use crate::id::TrackedImageId;
+
+/// For how long after a look has begun a hint brings no other: one release is announced by many messages.
+const HINTS_REST: SignedDuration = SignedDuration::from_mins(1);
+
+/// Whether a hint is worth a look now, if the last one began at `last`.
+#[must_use]
+pub fn heeds_hint(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_none_or(|last| after(last, HINTS_REST) <= now)
+}
 
 /// Why a look at a base image found nothing to go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,7 +28,7 @@ pub enum TroubleKind {
     Withdrawn,
     /// Its parameter names an image that does not exist.
     Absent,
-    /// Its parameter names something that is not its vendor's image of that name.
+    /// Its parameter names something that is not its vendor's image of that name for that architecture.
     Foreign,
     /// AWS could not be asked.
     Unreachable,
@@ -38,6 +48,12 @@ impl TroubleKind {
             Self::Unreachable => "unreachable",
             Self::Throttled => "throttled",
         }
+    }
+
+    /// Whether it says nothing of the image: its source could not be asked.
+    #[must_use]
+    pub const fn is_of_the_asking(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Throttled)
     }
 
     /// How long it may last before people hear of it; none: they need not, since many images are not in every region.
@@ -78,7 +94,7 @@ pub struct Trouble {
 pub enum TroubleChange {
     /// Nothing: it is as it was.
     None,
-    /// It begins, or becomes another.
+    /// It begins, becomes another, or is told in other words.
     Begins(Trouble),
     /// It has lasted so long that people have to hear of it, now.
     Tell(Trouble),
@@ -86,7 +102,8 @@ pub enum TroubleChange {
     Ends,
 }
 
-/// Compares what a look came to with what was wrong before.
+/// Compares what a look came to with what was wrong before. That a source could not be asked takes nothing back of what it
+/// said before, and being refused and being out of reach are one trouble: it goes on.
 #[must_use]
 pub fn trouble(
     id: &TrackedImageId,
@@ -97,12 +114,20 @@ pub fn trouble(
     match (known, found) {
         (None, None) => TroubleChange::None,
         (Some(_), None) => TroubleChange::Ends,
-        (Some(known), Some((kind, _))) if known.kind == kind => {
+        (Some(known), Some((kind, _))) if kind.is_of_the_asking() && !known.kind.is_of_the_asking() => {
+            TroubleChange::None
+        }
+        (Some(known), Some((kind, detail)))
+            if known.kind == kind || kind.is_of_the_asking() && known.kind.is_of_the_asking() =>
+        {
+            let next = Trouble { kind, detail, ..known.clone() };
             let due = kind.told_after().is_some_and(|length| after(known.since, length) <= now);
             if due && known.told_at.is_none() {
-                TroubleChange::Tell(Trouble { told_at: Some(now), ..known.clone() })
-            } else {
+                TroubleChange::Tell(Trouble { told_at: Some(now), ..next })
+            } else if next == *known {
                 TroubleChange::None
+            } else {
+                TroubleChange::Begins(next)
             }
         }
         (_, Some((kind, detail))) => {
@@ -149,6 +174,26 @@ mod tests {
     }
 
     #[test]
+    fn a_hint_within_a_minute_of_a_look_is_worth_none() {
+        assert!(heeds_hint(None, at(0)));
+        let second = SignedDuration::from_secs(1);
+        assert_eq!([at(0), at(1) - second, at(1)].map(|now| heeds_hint(Some(at(0)), now)), [false, false, true]);
+    }
+
+    #[test]
+    fn a_trouble_that_is_told_in_other_words_goes_on() {
+        let told = Trouble { told_at: Some(at(60)), ..begun(TroubleKind::Absent) };
+        let other = Some((TroubleKind::Absent, "names another".to_owned()));
+        let changed = Trouble { detail: "names another".to_owned(), ..told.clone() };
+        assert_eq!(trouble(&id(), Some(&told), other, at(75)), TroubleChange::Begins(changed));
+        let throttled = begun(TroubleKind::Throttled);
+        let down = Trouble { kind: TroubleKind::Unreachable, ..throttled.clone() };
+        let look = |minutes| trouble(&id(), Some(&throttled), Some(found(TroubleKind::Unreachable)), at(minutes));
+        assert_eq!(look(239), TroubleChange::Begins(down.clone()));
+        assert_eq!(look(240), TroubleChange::Tell(Trouble { told_at: Some(at(240)), ..down }));
+    }
+
+    #[test]
     fn another_trouble_begins_anew_and_a_good_look_ends_it() {
         let known = begun(TroubleKind::Throttled);
         let TroubleChange::Begins(next) = trouble(&id(), Some(&known), Some(found(TroubleKind::Absent)), at(5)) else {
@@ -158,7 +203,34 @@ mod tests {
         assert_eq!(trouble(&id(), Some(&next), None, at(6)), TroubleChange::Ends);
     }
 
+    const KINDS: [TroubleKind; 6] = [
+        TroubleKind::Missing,
+        TroubleKind::Withdrawn,
+        TroubleKind::Absent,
+        TroubleKind::Foreign,
+        TroubleKind::Unreachable,
+        TroubleKind::Throttled,
+    ];
+
     proptest! {
+        /// However often its source can't be asked in between, a trouble begins once and is told once.
+        #[test]
+        fn what_a_source_said_stands_while_it_cannot_be_asked(
+            said in 0_usize..4, failures in prop::collection::vec(4_usize..6, 0..20), step in 1_i64..60,
+        ) {
+            let mut known = begun(KINDS[said]);
+            let mut told = 0;
+            for (place, kind) in failures.into_iter().flat_map(|failure| [failure, said]).enumerate() {
+                let now = at(step * (1 + i64::try_from(place).unwrap()));
+                match trouble(&id(), Some(&known), Some(found(KINDS[kind])), now) {
+                    TroubleChange::Tell(next) => (known, told) = (next, told + 1),
+                    change => prop_assert_eq!(change, TroubleChange::None),
+                }
+                prop_assert_eq!((known.kind, known.since), (KINDS[said], at(0)));
+            }
+            prop_assert!(told <= 1);
+        }
+
         #[test]
         fn nobody_hears_of_an_image_that_a_region_never_had(minutes in 0_i64..1_000_000) {
             let change = trouble(&id(), Some(&begun(TroubleKind::Missing)), Some(found(TroubleKind::Missing)), at(minutes));

@@ -173,7 +173,8 @@ fn public(image: &Image) -> Option<PublicImage> {
         created_at: created_at(image),
         root_device: image.root_device_name().map(str::to_owned),
     };
-    usable.then_some(PublicImage { owner: image.owner_id()?.to_owned(), image: seen })
+    let architecture = image.architecture().map(|architecture| architecture.as_str().to_owned());
+    usable.then_some(PublicImage { owner: image.owner_id()?.to_owned(), architecture, image: seen })
 }
 
 fn deprecated_at(image: &Image) -> Option<Timestamp> {

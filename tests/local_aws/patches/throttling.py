@@ -1,10 +1,12 @@
-"""Throttling and outages on demand: the next calls of a service are refused, or fail, in its own words.
+"""Throttling, outages and delays on demand: the next calls of a service are refused, or fail, in its own words, or
+are answered late.
 
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/CommonErrors.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 https://docs.aws.amazon.com/imagebuilder/latest/APIReference/CommonErrors.html
 """
 
+import asyncio
 import json
 import threading
 from urllib.parse import parse_qs
@@ -18,6 +20,7 @@ from tests.local_aws.image_builder import model
 
 _lock = threading.Lock()
 _armed = []  # {"service", "operation" or None, "region" or None, "count", "down"}
+_delayed = []  # the same, with "seconds" in the place of "down"
 
 
 def _json(code: str, message: str, status: int = 400):
@@ -63,35 +66,53 @@ def _arm_outage(body):
     return _arm(body, _DOWN, down=True)
 
 
+@control.route("POST", "delay")
+def _arm_delay(body):
+    service, seconds, operation, region, count = control.fields(
+        body, "service", "seconds", operation=None, region=None, count=1
+    )
+    if not isinstance(seconds, (int, float)) or not 0 < seconds <= 60:
+        raise control.BadInput(f"seconds {seconds!r} is not a number of up to 60")
+    what = _what(service, operation, region, count, _ANSWERS)
+    with _lock:
+        _delayed.append({**what, "seconds": seconds})
+        return {"armed": [dict(one) for one in _delayed]}
+
+
 @control.route("POST", "throttle/forget")
 def _disarm(body):
     control.fields(body)
     with _lock:
         _armed.clear()
+        _delayed.clear()
     return {"armed": []}
 
 
 def _arm(body, services: dict, down: bool) -> dict:
-    service, operation, region, count = control.fields(body, "service", operation=None, region=None, count=1)
+    what = _what(*control.fields(body, "service", operation=None, region=None, count=1), services)
+    with _lock:
+        _armed.append({**what, "down": down})
+        return {"armed": [dict(one) for one in _armed]}
+
+
+def _what(service, operation, region, count, services: dict) -> dict:
     if service not in services:
         raise control.BadInput(f"service {service!r} is not one of {', '.join(sorted(services))}")
     if not isinstance(count, int) or count < 1:
         raise control.BadInput(f"count {count!r} is not a number of calls")
-    with _lock:
-        _armed.append({"service": service, "operation": operation, "region": region, "count": count, "down": down})
-        return {"armed": [dict(one) for one in _armed]}
+    return {"service": service, "operation": operation, "region": region, "count": count}
 
 
-def _refusal(service: str, operation: str):
-    """The answer of a call that is not to succeed; none for one that may."""
+def _next(armed: list, service: str, operation: str) -> dict | None:
+    """What is armed for this call, which counts as one."""
     with _lock:
-        for one in _armed:
+        for one in armed:
             of_it = one["service"] == service and one["operation"] in (None, operation)
             if of_it and one["region"] in (None, get_region()):
                 one["count"] -= 1
                 if not one["count"]:
-                    _armed.remove(one)
-                return (_DOWN if one["down"] else _ANSWERS)[service]()
+                    armed.remove(one)
+                return one
     return None
 
 
@@ -110,8 +131,14 @@ def _operation(method: str, path: str, headers: dict, body: bytes, query: dict) 
 
 def _wrapped(service: str, handler):
     async def handle(method, path, headers, body, query):
-        refusal = _armed and _refusal(service, _operation(method, path, headers, body, query))
-        return refusal or await handler(method, path, headers, body, query)
+        operation = _operation(method, path, headers, body, query) if _armed or _delayed else ""
+        if refused := _armed and _next(_armed, service, operation):
+            return (_DOWN if refused["down"] else _ANSWERS)[service]()
+        late = _delayed and _next(_delayed, service, operation)
+        answer = await handler(method, path, headers, body, query)
+        if late:
+            await asyncio.sleep(late["seconds"])
+        return answer
 
     return handle
 

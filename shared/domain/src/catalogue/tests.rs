@@ -56,6 +56,7 @@ fn an_account_is_known_for_every_region_even_where_a_publisher_has_another() {
     assert_eq!(owner("amazon-linux-2023", "eu-south-1"), "071630900071");
     assert_eq!(owner("bottlerocket-k8s-1.35", "us-east-1"), "092701018921");
     assert_eq!(owner("bottlerocket-k8s-1.35", "us-west-2"), "651937483462");
+    assert_eq!(owner("deep-learning-base-amazon-linux-2023", "eu-south-1"), "771282176748");
     assert_eq!(owner("ubuntu-22.04", "eu-south-1"), "099720109477");
     for account in PUBLISHERS.keys() {
         assert!(all.iter().any(|base| base.owner == *account), "nobody publishes as {account}");
@@ -67,12 +68,15 @@ fn of_a_vendor_that_releases_old_minor_versions_anew_the_greatest_version_is_the
     let rhel = Catalogue::built_in().find(&"rhel-9".parse().unwrap()).unwrap().source(Architecture::X86_64).unwrap();
     let ascending = [
         "RHEL-9.6.0_HVM-20260811-x86_64-0-Hourly2-GP3",
-        "RHEL-9.8.0_HVM_GA-20260521-x86_64-0-Hourly2-GP3",
         "RHEL-9.8.0_HVM-20260728-x86_64-0-Hourly2-GP3",
         "RHEL-9.10.0_HVM-20260701-x86_64-0-Hourly2-GP3",
     ];
     assert!(ascending.iter().all(|name| rhel.admits(name)));
     assert!(ascending.map(|name| rhel.rank(name)).is_sorted_by(|one, next| one < next));
+    let equal = ["RHEL-9.8_HVM-20261008-x86_64-0-Hourly2-GP3", "RHEL-9.8.0_HVM_GA-20260521-x86_64-0-Hourly2-GP3"];
+    assert_eq!(equal.map(|name| rhel.rank(name)), [Some((9, 8)); 2], "then the date counts");
+    assert_eq!(rhel.rank("lab-x86_64-v1.2.3"), Some((1, 2)));
+    assert_eq!(rhel.rank("lab-x86_64-7"), None);
     let ubuntu = Catalogue::built_in().find(&"ubuntu".parse().unwrap()).unwrap().source(Architecture::X86_64).unwrap();
     assert_eq!(ubuntu.rank("b-2"), ubuntu.rank("a-1"), "the date alone counts");
 }

@@ -1,5 +1,7 @@
 //! A policy as people write it, read and checked: all its faults at once.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -68,6 +70,7 @@ const BREAK_FIELDS: &[&str] = &["name", "from", "to"];
 const GRANT_FIELDS: &[&str] = &["name", "templates"];
 const LEVEL_FIELDS: &[&str] = &["critical", "high", "medium", "low"];
 const AGE_FIELDS: &[&str] = &["base", "high", "medium", "low"];
+const ARCHITECTURE_FIELDS: &[&str] = &["x86_64", "arm64"];
 const BASE_FIELDS: &[&str] = &[
     "name",
     "title",
@@ -242,19 +245,20 @@ fn base_image(entry: &mut Section<'_>) -> Option<BaseImage> {
     let name: Option<BaseImageName> = entry.need("name", "name the base image", parsed);
     let owner = entry.need("owner", "give the account that publishes it", parsed);
     let names: Vec<String> = entry.names("names").unwrap_or_default();
-    if !entry.has("names") || entry.is_empty_list("names") {
+    if !entry.has("names") || entry.is_empty("names") {
         entry.fault("names", "is missing or empty; list how its images are called, such as Rocky-9-EC2-Base-*.{arch}");
     }
     let parameter: Option<String> = entry.get("parameter", parsed);
     if parameter.as_ref().is_some_and(|name| !name.starts_with("/aws/service/")) {
         entry.fault("parameter", "is not a public parameter; those begin with /aws/service/");
+    } else if parameter.as_ref().is_some_and(|name| !may_be_parameter(name)) {
+        let allowed = "letters, digits, dots, hyphens, underscores and slashes, and {arch} for the architecture";
+        entry.fault("parameter", format!("is not the name of a parameter; allowed are {allowed}"));
     }
-    let architectures: Option<Vec<Architecture>> = entry.names("architectures");
-    if entry.is_empty_list("architectures") {
+    let architectures = architectures(entry);
+    if entry.is_empty("architectures") {
         entry.fault("architectures", "is empty; list x86_64, arm64 or both, or leave it out");
     }
-    let architectures = architectures.unwrap_or_else(|| Architecture::ALL.to_vec());
-    let words = architectures.into_iter().map(|architecture| (architecture, architecture.to_string())).collect();
     let title = entry.get("title", text);
     let aliases: Vec<BaseImageName> = entry.names("aliases").unwrap_or_default();
     let except = entry.names("except").unwrap_or_default();
@@ -267,7 +271,7 @@ fn base_image(entry: &mut Section<'_>) -> Option<BaseImage> {
         title: title.unwrap_or_else(|| name.to_string()),
         aliases: aliases.into_iter().map(String::from).collect(),
         owner,
-        architectures: words,
+        architectures,
         parameter,
         names,
         except,
@@ -276,6 +280,37 @@ fn base_image(entry: &mut Section<'_>) -> Option<BaseImage> {
         changelog,
         name,
     })
+}
+
+/// The architectures of a base image and the vendor's word for each: a list, where that is EC2's word, or a section.
+fn architectures(entry: &mut Section<'_>) -> BTreeMap<Architecture, String> {
+    if entry.is_section("architectures") {
+        let words = entry.section("architectures", ARCHITECTURE_FIELDS, |words| {
+            let each = Architecture::ALL.into_iter().map(|one| (one, words.get(one.as_str(), word)));
+            each.filter_map(|(one, word)| Some((one, word?))).collect()
+        });
+        return words.unwrap_or_default();
+    }
+    let listed: Option<Vec<Architecture>> = entry.names("architectures");
+    let listed = listed.unwrap_or_else(|| Architecture::ALL.to_vec());
+    listed.into_iter().map(|one| (one, one.to_string())).collect()
+}
+
+/// A vendor's word for an architecture, as it may stand in the name of a parameter.
+fn word(value: &Value) -> Result<String, String> {
+    let word = text(value)?;
+    let is_word = word.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    is_word.then_some(word).ok_or_else(|| {
+        format!("{} is not a word; allowed are letters, digits, dots, hyphens and underscores", shown(value))
+    })
+}
+
+/// Whether a parameter may be called so, once architectures are filled in: SSM refuses to answer for any parameter of a
+/// call one of whose names cannot be one.
+/// Source: <https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-parameter-name-constraints.html>.
+fn may_be_parameter(name: &str) -> bool {
+    let filled = name.replace("{arch}", "").replace("{}", "");
+    filled.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c))
 }
 
 /// Tells which names of the last of these base images another one has: a name has to mean one of them.

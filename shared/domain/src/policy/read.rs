@@ -40,9 +40,15 @@ impl<'a> Section<'a> {
         self.fields.contains_key(name)
     }
 
-    /// Whether the field is a list without entries.
-    pub(super) fn is_empty_list(&self, name: &str) -> bool {
-        self.fields.get(name).and_then(Value::as_array).is_some_and(Vec::is_empty)
+    /// Whether the field is a section.
+    pub(super) fn is_section(&self, name: &str) -> bool {
+        self.fields.get(name).is_some_and(Value::is_object)
+    }
+
+    /// Whether the field is a list or a section without entries.
+    pub(super) fn is_empty(&self, name: &str) -> bool {
+        let field = self.fields.get(name);
+        field.is_some_and(|value| *value == Value::Array(Vec::new()) || *value == Value::Object(Map::new()))
     }
 
     /// The field's value as `read` sees it; nothing when it is absent or at fault.

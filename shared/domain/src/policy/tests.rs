@@ -104,7 +104,7 @@ fn every_field_is_read() {
         "regions": ["eu-central-1", "us-west-2"],
         "base_images": [{
             "name": "lab-ubuntu", "title": "The lab's Ubuntu", "aliases": ["lab"], "owner": "123456789012",
-            "architectures": ["arm64"], "parameter": "/aws/service/lab", "names": ["lab-{arch}-*"], "except": ["*-beta"],
+            "architectures": {"arm64": "aarch64"}, "parameter": "/aws/service/lab/{arch}/Latest_1.0-x", "names": ["lab-{arch}-*"], "except": ["*-beta"],
             "by_version": true, "ecosystem": "ubuntu-22.04", "changelog": "https://lab.example/changes",
         }],
         "watch_regions": ["us-west-2"], "minimum_age": [{"low": "7 days"}, {"base": "rocky9", "high": "6 hours", "medium": "1 day"}],
@@ -161,9 +161,9 @@ fn every_field_is_read() {
           ],
           "owner": "123456789012",
           "architectures": {
-            "arm64": "arm64"
+            "arm64": "aarch64"
           },
-          "parameter": "/aws/service/lab",
+          "parameter": "/aws/service/lab/{arch}/Latest_1.0-x",
           "names": [
             "lab-{arch}-*"
           ],
@@ -265,7 +265,7 @@ fn all_faults_are_told_at_once_each_with_its_place() {
              "names": [], "except": "none", "by_version": 1, "ecosystem": "U", "changelog": "", "colour": "red"},
             {"name": "lab-ubuntu", "owner": "123456789012", "names": ["lab-*"], "aliases": ["ubuntu", "lab", "lab"]},
             {"name": "lab-ubuntu", "owner": "123456789012", "names": ["lab-*"], "architectures": ["sparc"]},
-            {"name": "lab", "owner": "123456789012", "names": ["lab-*"]},
+            {"name": "lab", "owner": "123456789012", "names": ["lab-*"], "parameter": "/aws/service/lab {arch}"},
             {}, "debian-12",
         ],
         "watch_regions": ["us-west-2", "us-west-2"], "rebuild_on_rollback": "no", "quarantine_after": 0,
@@ -320,6 +320,7 @@ fn all_faults_are_told_at_once_each_with_its_place() {
     base_images[1].aliases[0] ubuntu means ubuntu-24.04 already
     base_images[2].architectures[0] "sparc" is not an architecture; allowed are x86_64 and arm64
     base_images[2].name lab-ubuntu is listed twice
+    base_images[3].parameter is not the name of a parameter; allowed are letters, digits, dots, hyphens, underscores and slashes, and {arch} for the architecture
     base_images[3].name lab means lab-ubuntu already
     base_images[4].name is missing; name the base image
     base_images[4].owner is missing; give the account that publishes it
@@ -466,6 +467,20 @@ fn the_documentation_names_every_field() {
     for field in [FIELDS, SECURITY_FIELDS, SEASONAL_FIELDS].concat() {
         assert!(documentation.contains(&format!("`{field}`")), "docs/POLICY.md does not tell about {field}");
     }
+}
+
+#[test]
+fn the_vendors_words_for_architectures_are_words() {
+    let own = |words| json!({"base_images": [{"name": "ours", "owner": "123456789012", "names": ["o-{}"], "architectures": words}]});
+    let read = read(&own(json!({"x86_64": "amd64", "arm64": "aarch64"})));
+    let names = |architecture| read.base_images[0].source(architecture).unwrap().names;
+    assert_eq!(Architecture::ALL.map(names), [["o-amd64"], ["o-aarch64"]]);
+    let faults = [json!({"x86_64": "amd 64", "sparc": "s"}), json!({})].map(|words| refused(&own(words)));
+    insta::assert_snapshot!(faults.join("\n"), @r#"
+    base_images[0].architectures.x86_64 "amd 64" is not a word; allowed are letters, digits, dots, hyphens and underscores
+    base_images[0].architectures.sparc is not a field here; allowed are x86_64, arm64
+    base_images[0].architectures is empty; list x86_64, arm64 or both, or leave it out
+    "#);
 }
 
 #[test]

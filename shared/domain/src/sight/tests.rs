@@ -23,6 +23,7 @@ fn rocky() -> (BaseImage, Source) {
 fn release(number: u32) -> PublicImage {
     PublicImage {
         owner: ROCKY.to_owned(),
+        architecture: Some("x86_64".to_owned()),
         image: SeenImage {
             image_id: format!("ami-{number:08x}").parse().unwrap(),
             image_name: format!("Rocky-9-EC2-Base-9.{number:03}.x86_64"),
@@ -72,7 +73,8 @@ fn an_image_is_believed_only_if_it_is_there_its_vendors_and_called_so() {
     let stranger = PublicImage { owner: "123456789012".to_owned(), ..good.clone() };
     let mut other = good.clone();
     other.image.image_name = "Rocky-9-EC2-LVM-9.006.x86_64".to_owned();
-    let told: Vec<String> = [None, Some(&stranger), Some(&other)]
+    let arm = PublicImage { architecture: Some("arm64".to_owned()), ..good.clone() };
+    let told: Vec<String> = [None, Some(&stranger), Some(&other), Some(&arm)]
         .into_iter()
         .map(|described| look(described).unwrap_err())
         .map(|(kind, sentence)| format!("{kind}: {sentence}"))
@@ -81,6 +83,7 @@ fn an_image_is_believed_only_if_it_is_there_its_vendors_and_called_so() {
     absent: names ami-00000006, which does not exist
     foreign: names ami-00000006, which belongs to 123456789012 and not to 792107900819
     foreign: names ami-00000006, which is something else: Rocky-9-EC2-LVM-9.006.x86_64
+    foreign: names ami-00000006, which is for arm64 and not for x86_64
     ");
 }
 
@@ -90,6 +93,15 @@ fn a_look_alike_of_another_account_is_never_the_newest() {
     let stranger = PublicImage { owner: "123456789012".to_owned(), ..release(9) };
     let images = [release(2), stranger, release(1)];
     assert_eq!(newest(&base.owner, &source, &images), Some(&release(2).image));
+}
+
+#[test]
+fn an_image_for_another_architecture_is_never_the_newest_though_its_name_fits() {
+    let (base, source) = rocky();
+    let arm = PublicImage { architecture: Some("arm64".to_owned()), ..release(9) };
+    let untold = PublicImage { architecture: None, ..release(3) };
+    assert_eq!(newest(&base.owner, &source, &[release(2), untold.clone(), arm.clone()]), Some(&untold.image));
+    assert_eq!(newest(&base.owner, &source, &[arm]), None);
 }
 
 #[test]

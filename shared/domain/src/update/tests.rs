@@ -1,13 +1,15 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::architecture::Architecture;
+use crate::catalogue::Catalogue;
 
-const RULES: Context<'_> = Context { quarantine_after: 3, between: &[], changelog_url: None };
+const RULES: Context<'_> = Context { quarantine_after: 3, source: None, between: &[], changelog_url: None };
 
 fn id() -> TrackedImageId {
     TrackedImageId {
         name: "ubuntu-22.04".parse().unwrap(),
-        architecture: crate::architecture::Architecture::X86_64,
+        architecture: Architecture::X86_64,
         region: "us-east-1".parse().unwrap(),
     }
 }
@@ -75,6 +77,25 @@ fn a_move_to_an_older_image_goes_back_whether_it_was_seen_before_or_not() {
 }
 
 #[test]
+fn a_newer_minor_version_is_a_move_forward_though_it_was_made_before_the_last_of_the_older() {
+    let rhel = Catalogue::built_in().find(&"rhel-9".parse().unwrap()).unwrap().source(Architecture::X86_64).unwrap();
+    let context = Context { source: Some(&rhel), ..RULES };
+    let named = |name: &str, number| SeenImage { image_name: name.to_owned(), ..image(number) };
+    let direction = |from: SeenImage, to: &SeenImage| {
+        let known = TrackedImage { current: from, ..first(1) };
+        let Observation::Moved(moved) = observe(&id(), Some(&known), to, context, at(15)) else { panic!() };
+        moved.1.direction
+    };
+    let respin = named("RHEL-9.6.0_HVM-20260811-x86_64-0-Hourly2-GP3", 9);
+    let newer = named("RHEL-9.8_HVM-20260728-x86_64-0-Hourly2-GP3", 5);
+    let rebuilt = named("RHEL-9.8.0_HVM-20260801-x86_64-0-Hourly2-GP3", 6);
+    assert_eq!(direction(respin.clone(), &newer), Direction::Forward);
+    assert_eq!(direction(newer.clone(), &respin), Direction::Back);
+    assert_eq!(direction(newer.clone(), &rebuilt), Direction::Forward);
+    assert_eq!(direction(rebuilt, &newer), Direction::Back);
+}
+
+#[test]
 fn an_image_that_goes_back_and_forth_is_held_until_it_is_calm() {
     let (tracked, _) = moves(&first(1), 2, 15);
     let (tracked, back) = moves(&tracked, 1, 30);
@@ -91,6 +112,18 @@ fn an_image_that_goes_back_and_forth_is_held_until_it_is_calm() {
         TrackedImage { quarantine: Some(Quarantine { since: at(60), seen: image(1), seen_since: at(60) }), ..tracked };
     let (after_it, update) = moves(&held_on_one, 1, 60 + 360);
     assert_eq!((update.direction, after_it.quarantine), (Direction::Back, None));
+}
+
+#[test]
+fn a_release_that_is_newer_than_all_ends_a_quarantine_at_once() {
+    let quarantine = Some(Quarantine { since: at(60), seen: image(1), seen_since: at(60) });
+    let held = TrackedImage { quarantine, ..moves(&first(1), 4, 15).0 };
+    let (followed, update) = moves(&held, 5, 75);
+    assert_eq!((update.direction, &update.previous_image_id), (Direction::Forward, &image(4).image_id));
+    assert_eq!((followed.quarantine, followed.returns.len()), (None, 0));
+    let Observation::Held(_) = look(&held, 3, 75) else { panic!("it is older than what it was") };
+    let undated = SeenImage { created_at: None, ..image(5) };
+    let Observation::Held(_) = observe(&id(), Some(&held), &undated, RULES, at(75)) else { panic!("who knows?") };
 }
 
 #[test]
