@@ -1,17 +1,16 @@
-//! Base images: what they are now, their moves, and who stands on them.
+//! Base images: what they are now, their moves, what is wrong with them, and who stands on them.
+
+mod troubles;
+mod updates;
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
-use prism_domain::advisory::CveId;
 use prism_domain::architecture::Architecture;
-use prism_domain::assessment::FixedCve;
 use prism_domain::id::{AmiId, BaseImageName, Region, Target, TrackedImageId, UpdateId};
-use prism_domain::level::{Confidence, SecurityLevel};
 use prism_domain::notice::Notice;
-use prism_domain::update::{BaseImageUpdate, TrackedImage, UpdateType};
-use prism_domain::watch::{Trouble, TroubleKind};
+use prism_domain::update::{BaseImageUpdate, TrackedImage};
+use prism_domain::watch::TroubleKind;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -20,28 +19,11 @@ use crate::keys::{self, Key};
 use crate::notices;
 use crate::table::{Applied, Item, Table, Write, number, text, value};
 
-/// A move of a base image, and when its dependants were asked to rebuild.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UpdateRecord {
-    /// The move.
-    #[serde(flatten)]
-    pub update: BaseImageUpdate,
-    /// How often it was judged anew, and worse: each time its dependants are asked again.
-    #[serde(default)]
-    pub round: u32,
-    /// When people were told in this round; nothing until then.
-    pub announced_at: Option<Timestamp>,
-    /// When every dependant's build was started in this round; nothing until then.
-    pub responded_at: Option<Timestamp>,
-}
-
-impl UpdateRecord {
-    /// Since when there is something to respond to: the move was seen then, or judged.
-    #[must_use]
-    pub fn since(&self) -> Timestamp {
-        self.update.assessed_at.map_or(self.update.updated_at, |assessed| assessed.max(self.update.updated_at))
-    }
-}
+pub use troubles::{TOLD_AT_ONCE, all_troubles, begin_trouble, end_trouble, tell_troubles};
+pub use updates::{
+    UpdateRecord, announced, announced_and_responded, known_update, newest_updates, reassessed, replace, responded,
+    update, update_at,
+};
 
 /// A target whose active image stands on a base image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,213 +129,6 @@ fn unchanged(known: &TrackedImage, tracked: &TrackedImage) -> Result<Write> {
     Ok(names.into_iter().fold(write, |write, (placeholder, name)| write.naming(placeholder, name)))
 }
 
-/// Writes that trouble begins, becomes another or is told in other words, if it is still as it was `known`.
-///
-/// # Errors
-///
-/// If AWS fails.
-pub async fn begin_trouble(table: &Table, known: Option<&Trouble>, trouble: &Trouble) -> Result<Applied> {
-    let key = keys::trouble(&trouble.id);
-    let write = match known {
-        None => Write::insert(&key, trouble)?,
-        Some(known) => {
-            let since = (":since", text(&known.since.to_string()));
-            // Another look may have told of it meanwhile, which is not to be forgotten.
-            let (told, value) = match known.told_at {
-                Some(at) => ("told_at = :told", (":told", text(&at.to_string()))),
-                None => (UNTOLD, (":null", text("NULL"))),
-            };
-            Write::put_if(&key, trouble, &format!("{SAME_TROUBLE} AND {told}"), &[since, value])?
-        }
-    };
-    table.transact(&format!("recording trouble with {}", trouble.id), vec![write]).await
-}
-
-/// Removes a trouble that is over, if it is still the one that was `known`.
-///
-/// # Errors
-///
-/// If AWS fails.
-pub async fn end_trouble(table: &Table, known: &Trouble) -> Result<Applied> {
-    let since = [(":since", text(&known.since.to_string()))];
-    let write = Write::delete_if(&keys::trouble(&known.id), SAME_TROUBLE, &since)?;
-    table.transact(&format!("recording that trouble with {} is over", known.id), vec![write]).await
-}
-
-/// Marks troubles as told, if nobody has told of any of them, and leaves the notice that tells. At most
-/// [`TOLD_AT_ONCE`] of them.
-///
-/// # Errors
-///
-/// If AWS fails.
-pub async fn tell_troubles(table: &Table, troubles: &[Trouble], notice: &Notice) -> Result<Applied> {
-    let untold = format!("{SAME_TROUBLE} AND {UNTOLD}");
-    let told = |trouble: &Trouble| {
-        let values = [(":since", text(&trouble.since.to_string())), (":null", text("NULL"))];
-        Write::put_if(&keys::trouble(&trouble.id), trouble, &untold, &values)
-    };
-    let mut writes = troubles.iter().map(told).collect::<Result<Vec<Write>>>()?;
-    writes.push(notices::leave(notice)?);
-    table.transact(&format!("telling of {}", notice.id), writes).await
-}
-
-/// How many troubles one transaction marks: with its notice, it takes a hundred writes.
-/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
-pub const TOLD_AT_ONCE: usize = 99;
-
-/// The condition that a trouble is the one that was read.
-const SAME_TROUBLE: &str = "since = :since";
-
-/// The condition that nobody has been told of it.
-const UNTOLD: &str = "attribute_type(told_at, :null)";
-
-/// A move, if there is such a one.
-///
-/// # Errors
-///
-/// If AWS fails.
-pub async fn update(table: &Table, id: &UpdateId) -> Result<Option<UpdateRecord>> {
-    table.get(&keys::update(id)).await
-}
-
-/// The move of a key, as it is now.
-///
-/// # Errors
-///
-/// If AWS fails, or the item is no move.
-pub async fn update_at(table: &Table, key: &Key) -> Result<Option<UpdateRecord>> {
-    table.get(key).await
-}
-
-/// The write that records that people were told of a move in a round, once.
-///
-/// # Errors
-///
-/// If a write cannot be built.
-pub fn announced(record: &UpdateRecord, now: Timestamp) -> Result<Write> {
-    change(record, "SET announced_at = :now", "attribute_type(announced_at, :null)", now, &[(":null", text("NULL"))])
-}
-
-/// The write that records that a round is over: every dependant's build was started, or there was nothing to start.
-///
-/// # Errors
-///
-/// If a write cannot be built.
-pub fn responded(record: &UpdateRecord, now: Timestamp) -> Result<Write> {
-    change(record, "SET responded_at = :now", "attribute_exists(pk)", now, &[])
-}
-
-/// The write that records that people were told of a move in a round and that nothing is to be started, once.
-///
-/// # Errors
-///
-/// If a write cannot be built.
-pub fn announced_and_responded(record: &UpdateRecord, now: Timestamp) -> Result<Write> {
-    let untold = "attribute_type(announced_at, :null)";
-    let both = "SET announced_at = :now, responded_at = :now";
-    change(record, both, untold, now, &[(":null", text("NULL"))])
-}
-
-/// The write that puts another record of a move in the place of this one, if that is still in the same round.
-///
-/// # Errors
-///
-/// If it cannot be an item.
-pub fn replace(read: &UpdateRecord, next: &UpdateRecord) -> Result<Write> {
-    let write =
-        Write::put_if(&keys::update(&read.update.id), next, same_round(read), &[(":round", number(read.round))])?;
-    Ok(write.naming("#round", "round"))
-}
-
-/// A change of a move's record, as long as it is in this round.
-fn change(
-    record: &UpdateRecord,
-    expression: &str,
-    condition: &str,
-    now: Timestamp,
-    more: &[(&str, AttributeValue)],
-) -> Result<Write> {
-    let mut values = vec![(":now", text(&now.to_string())), (":round", number(record.round))];
-    values.extend(more.iter().cloned());
-    let condition = format!("{condition} AND {}", same_round(record));
-    let write = Write::update(&keys::update(&record.update.id), expression, Some(&condition), &values)?;
-    Ok(write.naming("#round", "round"))
-}
-
-/// A record that an earlier version wrote has no round, and is in the first.
-const fn same_round(record: &UpdateRecord) -> &'static str {
-    if record.round == 0 { "(attribute_not_exists(#round) OR #round = :round)" } else { "#round = :round" }
-}
-
-/// The write that puts a judgement of a move in the place of the one that was read, unless another one has.
-///
-/// # Errors
-///
-/// If a write cannot be built.
-pub fn reassessed(read: &UpdateRecord, update: &BaseImageUpdate) -> Result<Write> {
-    let judged = serde_dynamo::to_item(Judged::of(update)).map_err(|error| Error::malformed("a judgement", error))?;
-    let judged: Item = judged;
-    let mut set: Vec<String> = judged.keys().map(|name| format!("{name} = :{name}")).collect();
-    set.sort_unstable();
-    let mut values: Vec<(String, AttributeValue)> =
-        judged.into_iter().map(|(name, value)| (format!(":{name}"), value)).collect();
-    let unjudged = if let Some(at) = read.update.assessed_at {
-        values.push((":read".to_owned(), text(&at.to_string())));
-        "assessed_at = :read"
-    } else {
-        values.push((":null".to_owned(), text("NULL")));
-        "(attribute_not_exists(assessed_at) OR attribute_type(assessed_at, :null))"
-    };
-    let values: Vec<(&str, AttributeValue)> =
-        values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    Write::update(&keys::update(&update.id), &format!("SET {}", set.join(", ")), Some(unjudged), &values)
-}
-
-/// What a judgement changes of a move.
-#[derive(Debug, Serialize)]
-struct Judged<'a> {
-    update_type: UpdateType,
-    security_level: SecurityLevel,
-    confidence: Confidence,
-    cves: &'a [CveId],
-    fixes: &'a [FixedCve],
-    reasons: &'a [String],
-    assessed_at: Option<Timestamp>,
-}
-
-impl<'a> Judged<'a> {
-    fn of(update: &'a BaseImageUpdate) -> Self {
-        Self {
-            update_type: update.update_type,
-            security_level: update.security_level,
-            confidence: update.confidence,
-            cves: &update.cves,
-            fixes: &update.fixes,
-            reasons: &update.reasons,
-            assessed_at: update.assessed_at,
-        }
-    }
-}
-
-/// A move that has to be there.
-///
-/// # Errors
-///
-/// If AWS fails, or there is none.
-pub async fn known_update(table: &Table, id: &UpdateId) -> Result<BaseImageUpdate> {
-    let record = update(table, id).await?;
-    Ok(record.ok_or_else(|| Error::malformed(format!("update {id}"), "there is no such update"))?.update)
-}
-
-/// The newest moves of a base image in a region, newest first.
-///
-/// # Errors
-///
-/// If AWS fails.
-pub async fn newest_updates(table: &Table, id: &TrackedImageId, limit: usize) -> Result<Vec<UpdateRecord>> {
-    table.newest(&keys::base_image(&id.name, id.architecture), &keys::updates_in(&id.region), limit).await
-}
-
 /// What every base image is now in a region. A record that cannot be read is left out, and logged: it is one image's.
 ///
 /// # Errors
@@ -361,15 +136,6 @@ pub async fn newest_updates(table: &Table, id: &TrackedImageId, limit: usize) ->
 /// If AWS fails.
 pub async fn all_tracked(table: &Table, region: &Region) -> Result<Vec<TrackedImage>> {
     readable(table, &keys::tracked_images(region)).await
-}
-
-/// What is wrong with base images in a region. A record that cannot be read is left out, and logged: it is one image's.
-///
-/// # Errors
-///
-/// If AWS fails.
-pub async fn all_troubles(table: &Table, region: &Region) -> Result<Vec<Trouble>> {
-    readable(table, &keys::troubles(region)).await
 }
 
 async fn readable<T: DeserializeOwned>(table: &Table, pk: &str) -> Result<Vec<T>> {
