@@ -236,9 +236,9 @@ impl PlanBuild {
             return Ok(Output { build_id: Some(record.build), target: Some(target), message, turn: None });
         }
         let policy = policies::current(&self.table).await?;
-        let queue = Queue::read(&self.table, &policy, now).await?;
+        let claim = claims::of(&self.table, &record.build.target).await?;
         // A build that does not wait has come further, or was replaced: reserve-budget says which.
-        let turn = queue.turn_of(&record.build, &policy, now);
+        let turn = Queue::turn_of(&self.table, &claim, &record.build, &policy, now).await?;
         let turn = turn.map_or_else(|| TurnAnswer::go("it no longer waits"), |turn| TurnAnswer::of(&turn, now));
         let turn = match turn.answer {
             // What stops it is told by reserve-budget, like any other stop.

@@ -94,8 +94,7 @@ impl ReserveBudget {
             return Ok(Some(TurnAnswer::go("its money is reserved")));
         }
         let policy = policies::current(&self.table).await?;
-        let queue = Queue::read(&self.table, &policy, now).await?;
-        match queue.turn_of(&build.id, &policy, now) {
+        match Queue::turn_of(&self.table, &claim, &build.id, &policy, now).await? {
             Some(Turn::Go { source, bookings }) => {
                 let frozen = match self.freeze(&build, &policy, now).await? {
                     Ok(frozen) => frozen,

@@ -2,13 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use prism_domain::architecture::Architecture;
-use prism_domain::claim::{Claim, Stage};
+use prism_domain::claim::{Claim, Held, Stage};
 use prism_domain::estimate;
 use prism_domain::id::{BuildId, Region, Target};
 use prism_domain::ledger::{BudgetSource, Ledger, periods};
 use prism_domain::money::MicroDollars;
 use prism_domain::policy::Policy;
-use prism_domain::schedule::{Load, Queued, Turn, schedule};
+use prism_domain::schedule::{Load, Queued, Turn, schedule, turn_of};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -91,10 +91,7 @@ impl Queue {
     pub async fn read(table: &Table, policy: &Policy, now: Timestamp) -> Result<Self> {
         let is_waiting = |claim: &Claim| claim.held.as_ref().is_some_and(|held| held.stage == Stage::Waiting);
         let waiting = claims::all(table).await?.into_iter().filter(is_waiting).collect();
-        let mut current = periods(BudgetSource::Daily, now, &policy.zone);
-        current.extend(periods(BudgetSource::Emergency, now, &policy.zone));
-        let ledger = ledger::read(table, current).await?;
-        let load = Load { running: ledger::running(table).await? };
+        let (ledger, load) = means(table, policy, now).await?;
         Ok(Self { waiting, ledger, load })
     }
 
@@ -106,11 +103,39 @@ impl Queue {
         schedule(&queued, &self.ledger, &self.load, policy, now)
     }
 
-    /// The turn of one build, with all that wait before it served first. `None`: it does not wait.
-    #[must_use]
-    pub fn turn_of(&self, build: &BuildId, policy: &Policy, now: Timestamp) -> Option<Turn> {
-        self.turns(policy, now).into_iter().find_map(|(id, turn)| (id == *build).then_some(turn))
+    /// The turn of the build that holds a claim, with all that wait before it served first. `None`: it does not wait.
+    ///
+    /// What it would wait for alone (its window, a person, money, a builder) it waits for in the queue as well, so that the
+    /// queue is read only for one that could go: of ten thousand that wait for the night, none reads all the others.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn turn_of(
+        table: &Table,
+        claim: &Claim,
+        build: &BuildId,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Option<Turn>> {
+        let holds = |held: &&Held| held.stage == Stage::Waiting && held.queued.build == *build;
+        let Some(held) = claim.held.as_ref().filter(holds) else { return Ok(None) };
+        let (ledger, load) = means(table, policy, now).await?;
+        let alone = turn_of(&held.queued, &ledger, &load, policy, now);
+        if !matches!(alone, Turn::Go { .. }) {
+            return Ok(Some(alone));
+        }
+        let turns = Self::read(table, policy, now).await?.turns(policy, now);
+        Ok(turns.into_iter().find_map(|(id, turn)| (id == *build).then_some(turn)))
     }
+}
+
+/// The balances of the periods that now can pay, and what runs.
+async fn means(table: &Table, policy: &Policy, now: Timestamp) -> Result<(Ledger, Load)> {
+    let mut current = periods(BudgetSource::Daily, now, &policy.zone);
+    current.extend(periods(BudgetSource::Emergency, now, &policy.zone));
+    let ledger = ledger::read(table, current).await?;
+    Ok((ledger, Load { running: ledger::running(table).await? }))
 }
 
 /// What a builder instance of an architecture costs an hour: by the type in

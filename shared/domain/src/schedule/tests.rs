@@ -315,6 +315,18 @@ proptest! {
     }
 
     #[test]
+    fn who_would_not_go_alone_does_not_go_in_a_queue(
+        queue in any_queue(), policy in any_policy(), amounts in prop::array::uniform3(0..4_000_i64), running in 0..12_u32,
+    ) {
+        let (ledger, load) = (any_ledger(at(NIGHT), &policy, amounts), Load { running });
+        let turns = schedule(&queue, &ledger, &load, &policy, at(NIGHT));
+        for build in queue.iter().filter(|build| !is_go(&turn_of(build, &ledger, &load, &policy, at(NIGHT)))) {
+            let told = turns.iter().find(|(id, _)| *id == build.build);
+            prop_assert!(told.is_some_and(|(_, turn)| !is_go(turn)), "{:?}", told);
+        }
+    }
+
+    #[test]
     fn a_build_waits_at_most_until_it_goes_or_is_told_something_new(queue in any_queue(), policy in any_policy()) {
         // Woken at the time that it was given, a build that waited for a window alone starts.
         for build in &queue {
