@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use prism_aws::base_images::{self, Calls, WatchRun};
 use prism_aws::clock;
 use prism_aws::error::Error;
-use prism_aws::known_images::{self, KnownImages};
+use prism_aws::known_images::{self, Found, KnownImages};
 use prism_aws::pace::{Pacer, within};
 use prism_aws::parameters::Parameters;
 use prism_aws::table::Table;
 use prism_domain::catalogue::Owner;
-use prism_domain::id::{AmiId, Region};
+use prism_domain::id::{AmiId, Region, TrackedImageId};
 use prism_domain::policy::Policy;
 use prism_domain::sight::{self, PublicImage, Unseen};
 use prism_domain::update::{Context, Observation, SeenImage, TrackedImage, observe};
@@ -103,6 +103,8 @@ pub struct RegionRun {
 
 /// What a source says of an image.
 enum Sight {
+    /// There is none.
+    Gone,
     /// Nothing to go by.
     Unseen(Unseen),
     /// This one, which has to be looked at.
@@ -167,19 +169,26 @@ impl<'a> RegionLook<'a> {
         };
         let (answers, listings) = tokio::join!(self.ask(), self.list(now));
         let mut outcomes = vec![Outcome::Same; self.watched.len()];
-        let mut unsettled = Vec::new();
+        let mut others = Vec::new();
         for (place, one) in self.watched.iter().enumerate() {
             let id = one.id(&self.eyes.region);
-            let named = match sight(one, &self.eyes.region, None, &answers, &listings) {
-                Sight::Named(image) => Some(image),
-                Sight::Seen(image, _) => Some(image.image_id),
-                Sight::Unseen(_) => None,
-            };
-            if named.is_some_and(|image| known.is_settled_at(&id, &image)) {
-                continue;
+            match sight(one, &self.eyes.region, None, &answers, &listings) {
+                Sight::Unseen(unseen) => outcomes[place] = Outcome::Unseen(unseen),
+                Sight::Gone => outcomes[place] = Outcome::Unseen(gone(known.has(&id))),
+                Sight::Named(image) | Sight::Seen(SeenImage { image_id: image, .. }, _) => {
+                    if !known.is_settled_at(&id, &image) {
+                        others.push((place, id));
+                    }
+                }
             }
-            match known.get(&id) {
-                Ok(known) => unsettled.push(Unsettled { place, known }),
+        }
+        let mut unsettled = Vec::with_capacity(others.len());
+        for (place, found) in self.read(&known, others).await {
+            match found {
+                Ok(Found::Nothing) => unsettled.push(Unsettled { place, known: None }),
+                Ok(Found::Unchanged(known)) => unsettled.push(Unsettled { place, known: Some(*known) }),
+                // Whoever was there has seen what there is to see.
+                Ok(Found::Changed) => {}
                 Err(error) => {
                     tracing::error!("{error}");
                     outcomes[place] = Outcome::Unseen(unseen(&error));
@@ -200,6 +209,22 @@ impl<'a> RegionLook<'a> {
         self.count(|calls| calls.reads += 1);
         let known = known_images::of(self.table, &self.eyes.region);
         within(self.budget.reads, "reading what is known", known).await.map_err(|error| unseen(&error))
+    }
+
+    /// What is known of those that are not what they were.
+    async fn read(
+        &self,
+        known: &KnownImages,
+        those: Vec<(usize, TrackedImageId)>,
+    ) -> Vec<(usize, Result<Found, Error>)> {
+        let reads = stream::iter(those).map(|(place, id)| async move {
+            if known.has(&id) {
+                self.count(|calls| calls.reads += 1);
+            }
+            let read = known.read(self.table, &id);
+            (place, within(self.budget.looks, "reading what is known", read).await)
+        });
+        reads.buffered(WRITES_AT_ONCE).collect().await
     }
 
     async fn troubles(&self) -> Result<Vec<Trouble>, Error> {
@@ -230,6 +255,7 @@ impl<'a> RegionLook<'a> {
             let one = &self.watched[*place];
             let seen = match sight {
                 Sight::Unseen(unseen) => Err(unseen),
+                Sight::Gone => Err(gone(known.is_some())),
                 Sight::Seen(image, between) => Ok((image, between)),
                 Sight::Named(id) => match described.get(&id) {
                     Some(Ok(found)) => sight::believed(one.base.owner_in(region), &one.source, &id, found.as_ref())
@@ -280,12 +306,6 @@ fn sight(
     answers: &Answers,
     listings: &Listings,
 ) -> Sight {
-    let gone = || {
-        Sight::Unseen(match known {
-            None => (TroubleKind::Missing, "the region does not have it".to_owned()),
-            Some(_) => (TroubleKind::Withdrawn, "its vendor has taken it back".to_owned()),
-        })
-    };
     let unasked = || Sight::Unseen((TroubleKind::Unreachable, "its source was not asked".to_owned()));
     let owner = one.base.owner_in(region);
     let Some(parameter) = &one.source.parameter else {
@@ -296,14 +316,14 @@ fn sight(
                         known.map(|known| sight::between(owner, &one.source, known, seen, images)).unwrap_or_default();
                     Sight::Seen(seen.clone(), between)
                 }
-                None => gone(),
+                None => Sight::Gone,
             },
             Some(Err(unseen)) => Sight::Unseen(unseen.clone()),
             None => unasked(),
         };
     };
     match answers.get(parameter) {
-        Some(Ok(None)) => gone(),
+        Some(Ok(None)) => Sight::Gone,
         Some(Ok(Some(value))) => match sight::named(value) {
             // What it is was looked up when it became that.
             Ok(id) => match known.and_then(|known| recognised(known, &id)) {
@@ -314,6 +334,15 @@ fn sight(
         },
         Some(Err(unseen)) => Sight::Unseen(unseen.clone()),
         None => unasked(),
+    }
+}
+
+/// What it means that there is no image.
+fn gone(is_known: bool) -> Unseen {
+    if is_known {
+        (TroubleKind::Withdrawn, "its vendor has taken it back".to_owned())
+    } else {
+        (TroubleKind::Missing, "the region does not have it".to_owned())
     }
 }
 

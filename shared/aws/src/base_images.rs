@@ -144,7 +144,9 @@ async fn readable<T: DeserializeOwned>(table: &Table, pk: &str) -> Result<Vec<T>
         let read = value(item, &Key { pk: pk.to_owned(), sk });
         read.inspect_err(|error: &Error| tracing::error!("{error}")).ok()
     };
-    Ok(table.items(pk).await?.into_iter().filter_map(read).collect())
+    let mut values = Vec::new();
+    table.each(pk, |item| values.extend(read(item))).await?;
+    Ok(values)
 }
 
 /// Every target whose active image stands on a base image.

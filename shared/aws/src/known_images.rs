@@ -1,5 +1,5 @@
-//! What the base images of a region are known to be, for a look to compare with. Of a thousand hardly one has moved, and
-//! to make a value of an item takes much more than to look at it.
+//! What the base images of a region are known to be, for a look to compare with. Of a thousand hardly one has moved, so
+//! no more is kept of each than tells whether it has, and whether the rest of it is still what it was.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,35 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use prism_domain::id::{AmiId, Region, TrackedImageId};
 use prism_domain::update::TrackedImage;
 
+use crate::base_images;
 use crate::error::Result;
 use crate::keys;
-use crate::table::{Item, Table, value};
+use crate::table::{Item, Table};
 
-/// What is known of a region's base images, by the sort keys of their items.
+/// What is known of a region's base images, by the sort keys of their items; nothing of one whose item has not the form
+/// of one.
 #[derive(Debug, Default)]
-pub struct KnownImages(HashMap<String, Item>);
+pub struct KnownImages(HashMap<String, Option<Version>>);
+
+/// What every write of a base image names as what was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Version {
+    image: String,
+    sequence: String,
+    /// Since when it names what it names, if it is not followed.
+    held: Option<String>,
+}
+
+/// The rest of what is known of a base image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing: it was never seen.
+    Nothing,
+    /// This.
+    Unchanged(Box<TrackedImage>),
+    /// It has been written since: another look was there.
+    Changed,
+}
 
 /// What is known of the base images of a region, as of now.
 ///
@@ -21,34 +43,69 @@ pub struct KnownImages(HashMap<String, Item>);
 ///
 /// If AWS fails.
 pub async fn of(table: &Table, region: &Region) -> Result<KnownImages> {
-    let items = table.items(&keys::tracked_images(region)).await?;
-    let named = items.into_iter().filter_map(|item| Some((item.get("sk")?.as_s().ok()?.clone(), item)));
-    Ok(KnownImages(named.collect()))
+    let mut known = HashMap::new();
+    let take = |item: Item| {
+        if let Some(Ok(sk)) = item.get("sk").map(AttributeValue::as_s) {
+            known.insert(sk.clone(), Version::of(&item));
+        }
+    };
+    table.each(&keys::tracked_images(region), take).await?;
+    Ok(KnownImages(known))
 }
 
 impl KnownImages {
+    /// Whether a base image was ever seen.
+    #[must_use]
+    pub fn has(&self, id: &TrackedImageId) -> bool {
+        self.0.contains_key(&keys::tracked_image(id).sk)
+    }
+
     /// Whether a base image is known to be this image, and is not in quarantine: nothing is to be compared.
     #[must_use]
     pub fn is_settled_at(&self, id: &TrackedImageId, image: &AmiId) -> bool {
-        self.0.get(&keys::tracked_image(id).sk).is_some_and(|item| is_settled_at(item, image))
+        let version = self.0.get(&keys::tracked_image(id).sk).and_then(Option::as_ref);
+        version.is_some_and(|version| version.image == image.as_str() && version.held.is_none())
     }
 
-    /// What is known of a base image; nothing, if it was never seen.
+    /// Reads the rest of what is known of a base image: if that is not what it was, nothing may be compared with it, for
+    /// whoever has changed it may have looked later.
     ///
     /// # Errors
     ///
-    /// If its record cannot be read.
-    pub fn get(&self, id: &TrackedImageId) -> Result<Option<TrackedImage>> {
-        let key = keys::tracked_image(id);
-        self.0.get(&key.sk).map(|item| value(item.clone(), &key)).transpose()
+    /// If AWS fails, or its record cannot be read.
+    pub async fn read(&self, table: &Table, id: &TrackedImageId) -> Result<Found> {
+        let Some(then) = self.0.get(&keys::tracked_image(id).sk) else { return Ok(Found::Nothing) };
+        let now = base_images::tracked(table, id).await?;
+        Ok(now
+            .filter(|now| *then == Some(Version::from(now)))
+            .map_or(Found::Changed, |now| Found::Unchanged(now.into())))
     }
 }
 
-fn is_settled_at(item: &Item, image: &AmiId) -> bool {
-    let current = item.get("current").and_then(|current| current.as_m().ok());
-    let current = current.and_then(|current| current.get("image_id")?.as_s().ok());
-    current.is_some_and(|current| current == image.as_str())
-        && item.get("quarantine").is_some_and(AttributeValue::is_null)
+impl Version {
+    fn of(item: &Item) -> Option<Self> {
+        let text = |value: &AttributeValue| value.as_s().ok().cloned();
+        let quarantine = item.get("quarantine")?;
+        let held = match quarantine.as_m() {
+            Ok(quarantine) => Some(text(quarantine.get("seen_since")?)?),
+            Err(_) => None,
+        };
+        Some(Self {
+            image: text(item.get("current")?.as_m().ok()?.get("image_id")?)?,
+            sequence: item.get("sequence")?.as_n().ok()?.clone(),
+            held,
+        })
+    }
+}
+
+impl From<&TrackedImage> for Version {
+    fn from(tracked: &TrackedImage) -> Self {
+        Self {
+            image: tracked.current.image_id.to_string(),
+            sequence: tracked.sequence.to_string(),
+            held: tracked.quarantine.as_ref().map(|quarantine| quarantine.seen_since.to_string()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -79,26 +136,27 @@ mod tests {
         TrackedImage { id: id(), current, since: now, sequence: 3, past: Vec::new(), returns: Vec::new(), quarantine }
     }
 
-    fn known(item: Item) -> KnownImages {
-        KnownImages(HashMap::from([("debian-12#arm64".to_owned(), item)]))
+    fn known(item: &Item) -> KnownImages {
+        KnownImages(HashMap::from([("debian-12#arm64".to_owned(), Version::of(item))]))
     }
 
     #[test]
     fn an_image_is_settled_only_at_what_it_is_and_while_it_is_followed() {
         let [one, other]: [AmiId; 2] = ["ami-00000001", "ami-00000002"].map(|id| id.parse().unwrap());
-        let [followed, held] = [false, true].map(|held| known(serde_dynamo::to_item(tracked(held)).unwrap()));
+        let [followed, held] = [false, true].map(|held| known(&serde_dynamo::to_item(tracked(held)).unwrap()));
         assert!(followed.is_settled_at(&id(), &one));
         assert!(!followed.is_settled_at(&id(), &other));
         assert!(!held.is_settled_at(&id(), &one), "it may be calm by now");
-        assert!(!known(Item::new()).is_settled_at(&id(), &one));
+        assert!(!known(&Item::new()).is_settled_at(&id(), &one));
         assert!(!KnownImages::default().is_settled_at(&id(), &one));
     }
 
     #[test]
-    fn what_was_never_seen_is_told_from_what_cannot_be_read() {
-        assert_eq!(known(serde_dynamo::to_item(tracked(true)).unwrap()).get(&id()).unwrap(), Some(tracked(true)));
-        assert_eq!(KnownImages::default().get(&id()).unwrap(), None);
-        let error = known(Item::new()).get(&id()).unwrap_err().to_string();
-        assert!(error.starts_with("the record TRACKED#us-east-1 debian-12#arm64 cannot be read: "), "{error}");
+    fn an_item_and_the_value_that_it_holds_are_of_one_version() {
+        for held in [false, true] {
+            let item: Item = serde_dynamo::to_item(tracked(held)).unwrap();
+            assert_eq!(Version::of(&item), Some(Version::from(&tracked(held))));
+        }
+        assert_ne!(Version::from(&tracked(false)), Version::from(&tracked(true)));
     }
 }

@@ -125,7 +125,7 @@ impl Queue {
         if !matches!(alone, Turn::Go { .. }) {
             return Ok(Some(alone));
         }
-        let turns = Self::read(table, policy, now).await?.turns(policy, now);
+        let turns = Queue::read(table, policy, now).await?.turns(policy, now);
         Ok(turns.into_iter().find_map(|(id, turn)| (id == *build).then_some(turn)))
     }
 }

@@ -139,21 +139,28 @@ impl Table {
         }
     }
 
-    /// The items of a partition, as of now, for who looks at them before it makes values of them.
+    /// Hands out the items of a partition, as of now, one by one, for who makes no value of each of them: an item takes
+    /// several times the room of what it says.
     ///
     /// # Errors
     ///
     /// If AWS fails.
-    pub async fn items(&self, pk: &str) -> Result<Vec<Item>> {
-        let pages = self
+    pub async fn each(&self, pk: &str, mut take: impl FnMut(Item)) -> Result<()> {
+        let mut items = self
             .client
             .query()
             .table_name(&self.name)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", text(pk))
             .consistent_read(true)
-            .into_paginator();
-        pages.items().send().try_collect().await.map_err(|error| Error::from_sdk(format!("reading {pk}"), error))
+            .into_paginator()
+            .items()
+            .send();
+        let failed = |error| Error::from_sdk(format!("reading {pk}"), error);
+        while let Some(item) = items.try_next().await.map_err(failed)? {
+            take(item);
+        }
+        Ok(())
     }
 
     /// Puts items whatever there is, in no order: for what can be made anew. Some may be written though it fails.
