@@ -83,7 +83,10 @@ impl Soak {
             let soak = request.not_before.as_ref();
             soak.filter(|it| !beside.base_image_updates.contains(&it.update) || waits >= Some(it.until)).cloned()
         };
-        counting(one, other).into_iter().chain(counting(other, one)).max_by_key(|soak| soak.until)
+        counting(one, other)
+            .into_iter()
+            .chain(counting(other, one))
+            .max_by(|one, other| (one.until, &one.update).cmp(&(other.until, &other.update)))
     }
 }
 
