@@ -231,3 +231,32 @@ def test_what_another_build_does_not_take_away_is_not_built_for_again(world, pub
     assert world.invoke("assess-updates")["patches"] == 0
     world.aws.settle()
     assert len(template.builds()) == 2
+
+
+def test_a_patch_that_was_built_is_not_built_again_whatever_the_list_of_the_new_image_says(world, published):
+    template = built(world, OLD)
+    published("debian-dsa", DSA, dsa(day(world, -1), 9031, "CVE-2026-1031"))
+    published("kev", KEV, kev(("CVE-2026-1031", day(world, -1, "%Y-%m-%d"))))
+    template.will("succeed", packages=[OLD])
+    collect(world, "debian-dsa", "kev")
+    world.until(lambda: template.endings() == ["complete", "complete"])
+    world.aws.settle()
+    for _ in range(2):
+        world.advance("3h")
+        assert world.invoke("assess-updates")["patches"] == 0
+        world.aws.settle()
+    assert len(template.builds()) == 2
+
+
+def test_a_patch_that_is_queued_moves_up_when_what_is_lacking_turns_out_to_be_worse(world, published):
+    template = built(world, OLD)
+    published("debian-dsa", DSA, dsa(day(world, -1), 9032, "CVE-2026-1032"))
+    published("kev", KEV, kev(("CVE-2020-0001", "2020-01-01")))
+    collect(world, "debian-dsa", "kev")
+    template.waits()
+    assert template.build(2)["request"]["level"] == "high"
+    template.will("succeed", packages=[NEW])
+    published("kev", KEV, kev(("CVE-2020-0001", "2020-01-01"), ("CVE-2026-1032", day(world, -1, "%Y-%m-%d"))))
+    collect(world, "kev")
+    world.until(lambda: template.endings() == ["complete", "superseded", "complete"])
+    assert template.build(3)["request"]["level"] == "critical"

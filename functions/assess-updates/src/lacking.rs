@@ -1,23 +1,21 @@
 //! Finding active images that lack fixes, and asking for a rebuild of them.
 
-use std::collections::BTreeSet;
-
 use jiff::SignedDuration;
 use jiff::Timestamp;
+use prism_aws::base_images::UpdateRecord;
 use prism_aws::error::{Error, Result};
 use prism_aws::table::Applied;
 use prism_aws::workflow::Started;
 use prism_aws::{builds, fault, inventory, packages, patches, requests};
-use prism_domain::advisory::CveId;
 use prism_domain::build::{Build, EndingKind};
 use prism_domain::catalogue::BaseImage;
 use prism_domain::duration::after;
-use prism_domain::id::{RequestId, Target};
+use prism_domain::id::{AmiId, RequestId, Target};
 use prism_domain::level::SecurityLevel;
-use prism_domain::patch::{Active, Lack, Patch, Release, as_of, lack};
+use prism_domain::patch::{Active, Brought, Lack, Patch, Release, as_of, lack};
 use prism_domain::policy::Policy;
 use prism_domain::request::RequestInput;
-use prism_domain::update::TrackedImage;
+use prism_domain::update::{Direction, TrackedImage};
 use prism_domain::zone::Zone;
 use prism_ec2::Scanned;
 use prism_ec2::judge::Judge;
@@ -33,9 +31,19 @@ pub(crate) struct Known<'a> {
     pub base: &'a BaseImage,
     pub tracked: &'a TrackedImage,
     pub newest: Option<Release>,
-    /// The worst level of its moves whose rebuilds wait for nobody.
-    pub moving: Option<SecurityLevel>,
+    /// Its newest moves, newest first.
+    pub moves: &'a [UpdateRecord],
     pub policy: &'a Policy,
+}
+
+impl Known<'_> {
+    /// The worst level of the moves that lead on from an image, of those whose rebuilds wait for nobody.
+    fn moving_from(&self, image: &AmiId) -> Option<SecurityLevel> {
+        let waits = |level| level == SecurityLevel::Low && self.policy.low_needs_approval;
+        let moves = self.moves.iter().map(|record| &record.update).take_while(|update| update.image_id != *image);
+        let forward = moves.filter(|update| update.direction == Direction::Forward);
+        forward.map(|update| update.security_level).filter(|level| !waits(*level)).max()
+    }
 }
 
 /// What comparing an image came to.
@@ -83,8 +91,7 @@ impl AssessUpdates {
             Lack::CanWait { until } => tracing::debug!(%target, %until, "what the image lacks can wait"),
             Lack::NotServed(reason) => tracing::info!(%target, "the image lacks fixes, but {reason}"),
             Lack::Patch(patch) => {
-                let is_behind = channel.base_image_id != tracked.current.image_id;
-                if !is_behind || known.moving < Some(patch.level) {
+                if known.moving_from(&channel.base_image_id) < Some(patch.level) {
                     return self.ask_for(target, &patch, now).await;
                 }
             }
@@ -92,15 +99,15 @@ impl AssessUpdates {
         Ok(Compared::Done)
     }
 
-    /// The vulnerabilities whose fixes a build was to bring.
-    async fn brought(&self, build: &Build) -> Result<BTreeSet<CveId>> {
+    /// What a build was to bring.
+    async fn brought(&self, build: &Build) -> Result<Brought> {
         let Some(patch) = build.frozen.as_ref().and_then(|frozen| frozen.patch.as_ref()) else {
-            return Ok(BTreeSet::new());
+            return Ok(Brought::default());
         };
-        let mut brought = BTreeSet::new();
+        let mut brought = Brought { packages: patch.at_least.iter().cloned().collect(), ..Brought::default() };
         for id in &patch.ids {
             let found = patches::find(&self.table, id).await?;
-            brought.extend(found.into_iter().flat_map(|found| found.fixes).map(|fix| fix.cve));
+            brought.cves.extend(found.into_iter().flat_map(|found| found.fixes).map(|fix| fix.cve));
         }
         Ok(brought)
     }

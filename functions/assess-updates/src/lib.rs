@@ -10,17 +10,13 @@ mod reassessing;
 use aws_config::SdkConfig;
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use prism_aws::base_images::UpdateRecord;
 use prism_aws::error::Result;
 use prism_aws::runtime::Function;
 use prism_aws::table::Table;
 use prism_aws::workflow::Workflow;
 use prism_aws::{base_images, clock, policies, settings};
 use prism_domain::id::{Region, Target};
-use prism_domain::level::SecurityLevel;
 use prism_domain::patch::Release;
-use prism_domain::policy::Policy;
-use prism_domain::update::Direction;
 use prism_ec2::Images;
 use prism_ec2::judge::Judge;
 use serde::Serialize;
@@ -96,15 +92,15 @@ impl Function for AssessUpdates {
         let newest = tracked.iter().filter_map(|one| Release::of_image(&one.current.image_name)).max();
         let mut judge = Judge::new(&self.images, &self.table, &self.advisories, &policy, now).await?;
         let mut output = Output::default();
-        let mut ahead: Vec<(Target, Known<'_>)> = Vec::new();
+        let mut stood_on = Vec::new();
         for one in &tracked {
             let Some(base) = catalogue.iter().find(|base| base.name == one.id.name) else { continue };
             let dependants = base_images::dependants(&self.table, &one.id.name, one.id.architecture).await?;
             if dependants.is_empty() {
                 continue;
             }
-            let records = base_images::newest_updates(&self.table, &one.id, MOVES).await?;
-            for record in &records {
+            let moves = base_images::newest_updates(&self.table, &one.id, MOVES).await?;
+            for record in &moves {
                 // Once nobody stands on the old image any more, there is nobody to whom the judgement matters.
                 let matters = dependants.iter().any(|it| it.may_stand_on(&record.update.previous_image_id));
                 if matters && record.update.updated_at + JUDGED > now {
@@ -113,8 +109,12 @@ impl Function for AssessUpdates {
                 }
             }
             count(judge.read(base).await, &mut output);
-            let known = Known { base, tracked: one, newest, moving: moving(&records, &policy), policy: &policy };
-            ahead.extend(dependants.into_iter().map(|dependant| (dependant.target, known)));
+            stood_on.push((base, one, moves, dependants));
+        }
+        let mut ahead: Vec<(Target, Known<'_>)> = Vec::new();
+        for (base, tracked, moves, dependants) in &stood_on {
+            let known = Known { base, tracked, newest, moves, policy: &policy };
+            ahead.extend(dependants.iter().map(|dependant| (dependant.target.clone(), known)));
         }
         self.compare_all(&judge, ahead, now, &mut output).await;
         tracing::info!(?output, "assessed");
@@ -157,13 +157,6 @@ impl AssessUpdates {
             tracing::warn!(left = output.left, "there was no time for some images: the next run begins with others");
         }
     }
-}
-
-/// The worst level of moves that are being answered without anybody's doing; none where each waits for a person.
-fn moving(records: &[UpdateRecord], policy: &Policy) -> Option<SecurityLevel> {
-    let waits = |level| level == SecurityLevel::Low && policy.low_needs_approval;
-    let forward = records.iter().filter(|record| record.update.direction == Direction::Forward);
-    forward.map(|record| record.update.security_level).filter(|level| !waits(*level)).max()
 }
 
 /// One judgement that fails does not keep the others from being made.

@@ -16,7 +16,7 @@ use crate::hash;
 use crate::id::{AmiId, BaseImageName, BuildId, MalformedId};
 use crate::level::SecurityLevel;
 
-pub use lacking::{Active, Lack, lack};
+pub use lacking::{Active, Brought, Lack, lack};
 pub use release::{Release, as_of};
 
 /// One finding that an active image lacks fixes: the build that made it, and what it lacks. Written
@@ -31,11 +31,13 @@ pub struct PatchId {
 }
 
 impl PatchId {
-    /// The finding that the image of a build lacks these fixes, in whatever order they are told, which a release has
-    /// where repositories are locked: if that was not so, a later one may have them.
+    /// The finding that the image of a build lacks these fixes, in whatever order they are told, and how bad that is: what
+    /// turns out to be worse is asked for anew, and moves up. Where repositories are locked, a release has the fixes: if
+    /// that was not so, a later one may have them.
     #[must_use]
-    pub fn of(build: &BuildId, lacking: &[Fix], release: Option<&str>) -> Self {
+    pub fn of(build: &BuildId, lacking: &[Fix], level: SecurityLevel, release: Option<&str>) -> Self {
         let mut lacking: Vec<String> = lacking.iter().map(|fix| format!("{}={}", fix.package, fix.version)).collect();
+        lacking.push(format!("level={level}"));
         lacking.extend(release.map(|release| format!("release={release}")));
         lacking.sort_unstable();
         lacking.dedup();
@@ -169,7 +171,7 @@ mod tests {
     fn patch(number: u32, at_least: &[Fix], release: Option<&str>) -> Patch {
         let build: BuildId = format!("python-ml-x86_64-{number}").parse().unwrap();
         Patch {
-            id: PatchId::of(&build, at_least, None),
+            id: PatchId::of(&build, at_least, SecurityLevel::High, None),
             base: "amazon-linux-2023".parse().unwrap(),
             base_image_id: "ami-00000001".parse().unwrap(),
             level: SecurityLevel::High,
@@ -250,10 +252,13 @@ mod tests {
     fn the_same_lack_is_the_same_patch_in_whatever_order_it_is_found() {
         let build: BuildId = "python-ml-x86_64-17".parse().unwrap();
         let (ssl, curl) = (fix("openssl", "1:3.0"), fix("curl", "8.1"));
-        let one = PatchId::of(&build, &[ssl.clone(), curl.clone()], None);
-        assert_eq!(one, PatchId::of(&build, &[curl.clone(), ssl, curl.clone()], None));
-        assert_ne!(one, PatchId::of(&build, std::slice::from_ref(&curl), None));
-        let with = |release| PatchId::of(&build, std::slice::from_ref(&curl), Some(release));
+        let (high, critical) = (SecurityLevel::High, SecurityLevel::Critical);
+        let both = [ssl.clone(), curl.clone()];
+        let one = PatchId::of(&build, &both, high, None);
+        assert_eq!(one, PatchId::of(&build, &[curl.clone(), ssl, curl.clone()], high, None));
+        assert_ne!(one, PatchId::of(&build, std::slice::from_ref(&curl), high, None));
+        assert_ne!(one, PatchId::of(&build, &both, critical, None), "what is worse is asked for anew");
+        let with = |release| PatchId::of(&build, std::slice::from_ref(&curl), high, Some(release));
         assert_ne!(with("2023.9.20261101"), with("2023.9.20261117"), "another release is worth another try");
         assert_eq!(one.to_string().parse(), Ok(one));
         assert!("python-ml-x86_64-17/../x".parse::<PatchId>().is_err());

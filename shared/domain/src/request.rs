@@ -434,7 +434,7 @@ mod tests {
         let hour = jiff::SignedDuration::from_hours(1);
         let target = Target { template: "python-ml".parse().unwrap(), architecture: Architecture::X86_64 };
         let patch = |level, found_at| Patch {
-            id: PatchId::of(&target.build(17), &[], None),
+            id: PatchId::of(&target.build(17), &[], SecurityLevel::High, None),
             base: "debian-12".parse().unwrap(),
             base_image_id: "ami-00000001".parse().unwrap(),
             level,
@@ -447,7 +447,8 @@ mod tests {
         };
         let (now, earlier) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH - hour);
         let compile = |patches: &[Patch]| {
-            let input = RequestInput::for_patch(&target, PatchId::of(&target.build(17), &[], None));
+            let input =
+                RequestInput::for_patch(&target, PatchId::of(&target.build(17), &[], SecurityLevel::High, None));
             compile_request(&input, &target, &[], patches, &Policy::default(), now)
         };
         let request = compile(&[patch(SecurityLevel::Critical, earlier), patch(SecurityLevel::Low, now)]);

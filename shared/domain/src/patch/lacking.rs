@@ -27,9 +27,18 @@ pub struct Active<'a> {
     pub installed: Option<&'a [Installed]>,
     /// What Amazon Inspector found in it, if it has scanned it.
     pub scan: Option<Scan<'a>>,
-    /// The vulnerabilities whose fixes its build was to bring. What Inspector finds of them all the same, such as in an
-    /// old kernel that is kept beside the new one, no other build takes away.
-    pub brought: &'a BTreeSet<CveId>,
+    /// What its build was to bring.
+    pub brought: &'a Brought,
+}
+
+/// What a build was to bring, and had to prove. What is told to be lacking of it all the same, such as by an old kernel
+/// that is kept beside the new one, no other build takes away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Brought {
+    /// The vulnerabilities whose fixes.
+    pub cves: BTreeSet<CveId>,
+    /// The packages, and what they had to be at least.
+    pub packages: BTreeSet<Fix>,
 }
 
 /// What becomes of an active image whose base image has not moved.
@@ -61,6 +70,7 @@ pub fn lack(
 ) -> Lack {
     let found = by_findings(active, published, now);
     let missing = active.installed.and_then(|installed| missing_fixes(installed, published, active.as_of, now));
+    let missing = missing.filter(|missing| !missing.at_least.is_subset(&active.brought.packages));
     let lacks = found.iter().chain(missing.as_ref().map(|missing| &missing.assessment));
     let Some(worst) = lacks.clone().max_by_key(|lacks| lacks.level).cloned() else { return Lack::Nothing };
     let fixes = merged(lacks.flat_map(|lacks| lacks.fixes.iter().cloned()).collect());
@@ -85,7 +95,7 @@ pub fn lack(
     };
     let channel = active.channel;
     Lack::Patch(Box::new(Patch {
-        id: PatchId::of(&channel.build, &lacking, release.as_deref()),
+        id: PatchId::of(&channel.build, &lacking, worst.level, release.as_deref()),
         base: channel.base.clone(),
         base_image_id: channel.base_image_id.clone(),
         level: worst.level,
@@ -100,7 +110,7 @@ pub fn lack(
 
 /// What Amazon Inspector found and has a fix: as if the next image had none of it.
 fn by_findings(active: Active<'_>, published: &Published<'_>, now: Timestamp) -> Option<Assessment> {
-    let findings = active.scan?.findings.iter().filter(|it| it.fixable && !active.brought.contains(&it.cve));
+    let findings = active.scan?.findings.iter().filter(|it| it.fixable && !active.brought.cves.contains(&it.cve));
     let findings: Vec<Finding> = findings.cloned().collect();
     let image = SeenImage {
         image_id: active.channel.base_image_id.clone(),
@@ -195,6 +205,17 @@ mod tests {
     }
 
     fn looked_at(advisory: &Advisory, base_image_name: &str, installed: &str, newest: Option<Release>) -> Lack {
+        looked_at_after(&[], advisory, base_image_name, installed, newest)
+    }
+
+    /// In an image whose build was to bring these.
+    fn looked_at_after(
+        brought: &[Fix],
+        advisory: &Advisory,
+        base_image_name: &str,
+        installed: &str,
+        newest: Option<Release>,
+    ) -> Lack {
         let threats = Threats::default();
         let published = Published {
             ecosystem: Some(&advisory.ecosystem),
@@ -212,7 +233,7 @@ mod tests {
             as_of: channel.since,
             installed: Some(&installed),
             scan: None,
-            brought: &BTreeSet::new(),
+            brought: &Brought { cves: BTreeSet::new(), packages: brought.iter().cloned().collect() },
         };
         lack(active, &published, newest, &Policy::default(), now())
     }
@@ -237,6 +258,15 @@ mod tests {
         assert_eq!((patch.level, patch.release.as_deref()), (SecurityLevel::High, None));
         assert_eq!(patch.at_least, high.fixed);
         assert_eq!(patch.advisories, [high.id]);
+    }
+
+    #[test]
+    fn what_its_build_had_to_prove_is_not_lacking_whatever_the_list_says() {
+        let high = advisory("ubuntu-22.04", SecurityLevel::High, "2026-11-19T00:00:00Z");
+        let after = |brought: &[Fix]| looked_at_after(brought, &high, "n", "3.0.2-0ubuntu1.18", None);
+        assert_eq!(after(&high.fixed), Lack::Nothing);
+        let older = Fix { version: "3.0.2-0ubuntu1.18".into(), ..high.fixed[0].clone() };
+        assert_eq!(patch(after(&[older])).at_least, high.fixed);
     }
 
     #[test]
@@ -281,7 +311,8 @@ mod tests {
         };
         let channel = channel("ubuntu-22.04");
         let look = |findings: &[Finding], brought: &[&str]| {
-            let brought = brought.iter().map(|cve| cve.parse().unwrap()).collect();
+            let cves = brought.iter().map(|cve| cve.parse().unwrap()).collect();
+            let brought = Brought { cves, packages: BTreeSet::new() };
             let active = Active {
                 channel: &channel,
                 base_image_name: "n",
