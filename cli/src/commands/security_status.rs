@@ -263,8 +263,8 @@ fn withdrawn(users: &Users<'_>, policy: &Policy, now: Timestamp) -> Vec<Withdraw
     rows
 }
 
-/// What is wrong with base images: with one on which somebody stands, whatever it is; with others, if it is more than
-/// that the region does not have them.
+/// What is wrong with base images: with one that a template stands on, or is to stand on, whatever it is; with others, if
+/// it is more than that the region does not have them.
 fn troubles(users: &Users<'_>, bases: &Bases, troubles: &[Trouble]) -> Vec<WrongRow> {
     let tracked = bases.values().filter_map(|base| base.tracked.as_ref());
     let row = |wrong: Wrong| {
@@ -273,7 +273,11 @@ fn troubles(users: &Users<'_>, bases: &Bases, troubles: &[Trouble]) -> Vec<Wrong
         WrongRow { wrong, templates }
     };
     let rows = Wrong::all(tracked, troubles).into_iter().map(row);
-    rows.filter(|row| !row.templates.is_empty() || !row.wrong.is_missing()).collect()
+    let is_stood_on = |row: &WrongRow| {
+        let image = &row.wrong.image;
+        bases.contains_key(&(image.name.clone(), image.architecture))
+    };
+    rows.filter(|row| is_stood_on(row) || !row.wrong.is_missing()).collect()
 }
 
 #[cfg(test)]

@@ -208,6 +208,19 @@ fn a_feed_that_is_down_is_told_with_the_age_of_what_is_known_of_it() {
 }
 
 #[test]
+fn a_base_image_that_a_region_lacks_is_told_if_a_template_is_to_stand_on_it() {
+    let mut facts = facts(&[critical()]);
+    let image = critical().id.image;
+    let debian = TrackedImageId { name: "debian-12".parse().unwrap(), ..image.clone() };
+    let sles = TrackedImageId { name: "sles-16".parse().unwrap(), ..image };
+    facts.troubles =
+        [&debian, &sles].map(|image| trouble(image, TroubleKind::Missing, "the region does not have it")).into();
+    facts.all.bases.insert((debian.name.clone(), debian.architecture), Base::default());
+    let told: Vec<_> = status(&facts).troubles.into_iter().map(|row| row.wrong.image.name).collect();
+    assert_eq!(told, [debian.name], "though it has no image yet");
+}
+
+#[test]
 fn base_images_that_nobody_has_looked_at_for_long_are_told() {
     let facts = Facts { looked_at: Some(at("2026-11-23T11:00:00Z")), ..facts(&[critical()]) };
     assert!(told(&facts).ends_with(
