@@ -203,7 +203,11 @@ impl Explained {
 /// A vulnerability, in a line.
 fn told(fix: &FixedCve) -> String {
     let mut facts = Vec::new();
-    facts.extend(fix.rating.map(|rating| format!("rated {rating} by its vendor")));
+    // A vendor rates advisories, most of them of several vulnerabilities; what has none was rated by what was found.
+    facts.extend(fix.rating.map(|rating| match &fix.advisory {
+        Some(_) => format!("its advisory is rated {rating} by the vendor"),
+        None => format!("rated {rating} by Amazon Inspector"),
+    }));
     facts.extend(
         fix.exploited_since.map(|day| paint(BAD, format!("known to be exploited since {}", day.strftime("%-d %b %Y")))),
     );

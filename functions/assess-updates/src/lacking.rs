@@ -1,29 +1,23 @@
 //! Finding active images that lack fixes, and asking for a rebuild of them.
 
-use jiff::SignedDuration;
 use jiff::Timestamp;
 use prism_aws::base_images::UpdateRecord;
 use prism_aws::error::{Error, Result};
 use prism_aws::table::Applied;
 use prism_aws::workflow::Started;
 use prism_aws::{builds, fault, inventory, packages, patches, requests};
-use prism_domain::build::{Build, EndingKind};
+use prism_domain::build::Build;
 use prism_domain::catalogue::BaseImage;
-use prism_domain::duration::after;
-use prism_domain::id::{AmiId, RequestId, Target};
-use prism_domain::level::SecurityLevel;
-use prism_domain::patch::{Active, Brought, Lack, Patch, Release, as_of, lack};
+use prism_domain::id::{RequestId, Target};
+use prism_domain::patch::{Active, Brought, Lack, Patch, Release, as_of, comes_anyway, is_due_again, lack};
 use prism_domain::policy::Policy;
 use prism_domain::request::RequestInput;
-use prism_domain::update::{Direction, TrackedImage};
+use prism_domain::update::TrackedImage;
 use prism_domain::zone::Zone;
 use prism_ec2::Scanned;
 use prism_ec2::judge::Judge;
 
 use crate::AssessUpdates;
-
-/// How long after a patch's build has failed the same patch is asked for again.
-const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is known of the base image.
 #[derive(Debug, Clone, Copy)]
@@ -34,16 +28,6 @@ pub(crate) struct Known<'a> {
     /// Its newest moves, newest first.
     pub moves: &'a [UpdateRecord],
     pub policy: &'a Policy,
-}
-
-impl Known<'_> {
-    /// The worst level of the moves that lead on from an image, of those whose rebuilds wait for nobody.
-    fn moving_from(&self, image: &AmiId) -> Option<SecurityLevel> {
-        let waits = |level| level == SecurityLevel::Low && self.policy.low_needs_approval;
-        let moves = self.moves.iter().map(|record| &record.update).take_while(|update| update.image_id != *image);
-        let forward = moves.filter(|update| update.direction == Direction::Forward);
-        forward.map(|update| update.security_level).filter(|level| !waits(*level)).max()
-    }
 }
 
 /// What comparing an image came to.
@@ -91,7 +75,8 @@ impl AssessUpdates {
             Lack::CanWait { until } => tracing::debug!(%target, %until, "what the image lacks can wait"),
             Lack::NotServed(reason) => tracing::info!(%target, "the image lacks fixes, but {reason}"),
             Lack::Patch(patch) => {
-                if known.moving_from(&channel.base_image_id) < Some(patch.level) {
+                let moves = known.moves.iter().map(|record| &record.update);
+                if !comes_anyway(patch.level, &channel.base_image_id, moves, known.policy) {
                     return self.ask_for(target, &patch, now).await;
                 }
             }
@@ -132,8 +117,7 @@ impl AssessUpdates {
     async fn unasked(&self, request: RequestId, now: Timestamp) -> Result<Option<RequestId>> {
         let Some(record) = requests::find(&self.table, &request).await? else { return Ok(Some(request)) };
         let ending = builds::get(&self.table, &record.build).await?.ending;
-        let is_due = ending.is_some_and(|it| it.kind == EndingKind::Failed && after(it.at, AGAIN) <= now);
-        if !is_due {
+        if !is_due_again(ending.as_ref(), now) {
             return Ok(None);
         }
         let name = format!("{request}-{}", Zone::utc().date(now).strftime("%Y%m%d"));

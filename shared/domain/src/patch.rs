@@ -1,5 +1,6 @@
 //! Patches: what an active image lacks, and a rebuild on the base image brings, whether that has moved or not.
 
+mod asking;
 mod lacking;
 mod release;
 
@@ -16,6 +17,7 @@ use crate::hash;
 use crate::id::{AmiId, BaseImageName, BuildId, MalformedId};
 use crate::level::SecurityLevel;
 
+pub use asking::{comes_anyway, is_due_again};
 pub use lacking::{Active, Brought, Lack, lack};
 pub use release::{Release, as_of};
 

@@ -1,4 +1,4 @@
-//! Images in use that lack fixes though their base image has not moved.
+//! Images in use that lack fixes that no move of their base image brings, or none that is as urgent.
 
 use jiff::Timestamp;
 use prism_domain::assessment::FixedCve;
@@ -52,15 +52,15 @@ pub async fn read(stack: &Stack, all: &Everything) -> anyhow::Result<Vec<Patch>>
     Ok(found.await?.into_iter().flatten().collect())
 }
 
-/// What images in use lack by the newest finding of each, the worst first. One whose base image has moved gets the fixes
-/// with that.
+/// What images in use lack by the newest finding of each, the worst first. One whose base image has moved for a reason that
+/// is as bad gets the fixes with that.
 pub fn missing(users: &Users<'_>, patches: &[Patch], policy: &Policy, now: Timestamp) -> Vec<Missing> {
-    let on_the_present = users.values().flatten().filter(|user| user.lacks.updates.is_empty());
-    let mut rows: Vec<Missing> = on_the_present
+    let mut rows: Vec<Missing> = (users.values().flatten())
         .filter_map(|user| {
             let build = &user.target.channel.as_ref()?.build;
             let patch = patches.iter().filter(|patch| patch.id.build == *build).max_by_key(|patch| patch.found_at)?;
-            Some(row(user, patch, policy, now))
+            let is_worse = user.lacks.updates.iter().all(|update| update.security_level < patch.level);
+            is_worse.then(|| row(user, patch, policy, now))
         })
         .collect();
     rows.sort_by(|one, other| (other.level, &one.patch).cmp(&(one.level, &other.patch)));

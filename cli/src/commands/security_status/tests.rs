@@ -305,3 +305,16 @@ fn what_the_image_before_lacked_or_comes_with_an_update_is_not_missing() {
     let status = status(&facts);
     assert!(status.missing.is_empty() && !status.available.is_empty());
 }
+
+#[test]
+fn what_is_lacking_is_told_beside_an_update_that_is_less_urgent() {
+    let levels = |level| {
+        let mut facts = facts(&[judged(update(1, 1, 2), level, vec![kernel()])]);
+        put(&mut facts, "genomics", 1, "2026-11-12T10:00:00Z");
+        facts.patches = vec![lacking(&facts, "genomics", 4, &[kernel()])];
+        let patch = facts.patches[0].level;
+        (patch, status(&facts).missing.len())
+    };
+    let (patch, beside_low) = levels(SecurityLevel::Low);
+    assert_eq!((beside_low, levels(patch).1), (1, 0));
+}
