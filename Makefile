@@ -34,7 +34,27 @@ test: build ## unit, property, snapshot and whole-system tests
 		cargo test --workspace --locked --quiet
 	@touch target/snapshots; unused=$$(comm -23 <(find $(CURDIR)/{cli,functions,shared} -name '*.snap' | sort) \
 		<(sort -u target/snapshots)); test -z "$$unused" || { echo "no test reads: $$unused"; exit 1; }
-	@.venv/bin/python -m pytest -q tests
+	@.venv/bin/python -m pytest -q --numprocesses 2 --dist loadscope --durations 15 tests
+
+.PHONY: test-long
+test-long: build ## the tests that take minutes each
+	@.venv/bin/python -m pytest -q -m long --durations 15 tests
+
+# What a storm is, and what must hold after it: tests/storm.
+SEED := 1
+SEEDS := 1 2 3
+SECONDS := 180
+.PHONY: storm
+storm: build ## random work and trouble from SEED=1 for SECONDS=180, then what must hold
+	@.venv/bin/python -m tests.storm $(SEED) --seconds $(SECONDS)
+
+.PHONY: storms
+storms: build ## the same for each of SEEDS="1 2 3", and their total
+	@.venv/bin/python -m tests.storm $(SEEDS) --seconds $(SECONDS)
+
+.PHONY: guards
+guards: .venv/ready ## takes away each guard of the source and expects a test to fail; takes hours
+	@.venv/bin/python -m tests.storm.guards
 
 .PHONY: bench
 bench: .venv/ready ## what a look at 1,000 base images in four regions takes, and takes boto3; builds a release

@@ -92,7 +92,7 @@ def deploy(report: Report) -> LocalAws:
         functions = sum(name.endswith("FunctionName") for name in aws.outputs)
         step["facts"] = {"endpoint": aws.endpoint, **aws.outputs}
         step["at"] = report.virtual["from"] = aws.clock.now()
-        step["fact"] = f"{functions} functions, a state machine and two tables, from infra/template.yaml"
+        step["fact"] = f"{functions} functions, two state machines and two tables, from infra/template.yaml"
     return aws
 
 

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use prism_domain::architecture::Architecture;
@@ -60,8 +61,8 @@ pub struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     pub output: Format,
     /// When to use colours; never where `NO_COLOR` is set
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
-    pub color: Color,
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
+    pub color: ColorChoice,
     /// Tell times in UTC instead of this machine's zone
     #[arg(long, global = true)]
     pub utc: bool,
@@ -73,20 +74,13 @@ pub enum Format {
     Json,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    Auto,
-    Always,
-    Never,
-}
-
-impl Color {
-    /// Says it to whatever writes to the terminal.
-    pub fn apply(self) {
-        match self {
-            Self::Auto => anstream::ColorChoice::Auto,
-            Self::Always => anstream::ColorChoice::Always,
-            Self::Never => anstream::ColorChoice::Never,
+impl Global {
+    /// Says to whatever writes to the terminal when to use colours.
+    pub fn apply_color(&self) {
+        match self.color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
         }
         .write_global();
     }
@@ -106,6 +100,9 @@ pub enum Command {
     /// Builds: what was asked for, and what became of it
     #[command(subcommand)]
     Builds(Builds),
+    /// What waits for a person's approval
+    #[command(subcommand)]
+    Approvals(Approvals),
     /// What people were told
     #[command(subcommand)]
     Notifications(Notifications),
@@ -114,22 +111,19 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum Templates {
     /// Check template files and apply what is new in them; all of them, or none if one is at fault
-    Apply(Apply),
+    Apply {
+        /// Template files, or directories of them (*.yaml, *.yml)
+        #[arg(required = true, value_name = "FILE|DIR")]
+        paths: Vec<PathBuf>,
+        /// Only show what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Every template, with its images
     List,
     /// What happens to templates by itself
     #[command(subcommand)]
     AutoAmi(AutoAmi),
-}
-
-#[derive(Debug, Args)]
-pub struct Apply {
-    /// Template files, or directories of them (*.yaml, *.yml)
-    #[arg(required = true, value_name = "FILE|DIR")]
-    pub paths: Vec<PathBuf>,
-    /// Only show what would change
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -138,10 +132,20 @@ pub enum AutoAmi {
     Status,
     /// Security updates of base images: which templates lack one, and when they are rebuilt
     SecurityStatus,
-    /// Build a template's image by hand; approves a build of it that waits for approval
+    /// Build a template's image by hand; approves low-level updates of it that wait for approval
     Build(Build),
     /// What was decided about a template, and why
-    History(History),
+    History {
+        /// The template
+        #[arg(value_parser = template_name)]
+        name: TemplateName,
+        /// Only what was decided on this day, such as 2026-11-24
+        #[arg(long, value_name = "DATE")]
+        on: Option<Date>,
+        /// At most so many decisions, the newest ones
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = limit())]
+        limit: usize,
+    },
     /// The policy in force
     Configure,
 }
@@ -161,7 +165,7 @@ pub struct Build {
     /// With --security-update: only show what would be built
     #[arg(long, requires = "security_update")]
     pub dry_run: bool,
-    /// Start at once, on emergency money
+    /// Start at once, on emergency money, which may have to be approved
     #[arg(long)]
     pub urgent: bool,
     /// Why, for those who read of it
@@ -181,83 +185,61 @@ pub struct Build {
     pub wait: bool,
 }
 
-#[derive(Debug, Args)]
-pub struct History {
-    /// The template
-    #[arg(value_parser = template_name)]
-    pub name: TemplateName,
-    /// Only what was decided on this day, such as 2026-11-24
-    #[arg(long, value_name = "DATE")]
-    pub on: Option<Date>,
-    /// At most so many decisions, the newest ones
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
-    pub limit: u16,
-}
-
 #[derive(Debug, Subcommand)]
 pub enum Policy {
     /// The policy in force
     Show,
     /// Put a policy in force
-    Apply(PolicyApply),
-}
-
-#[derive(Debug, Args)]
-pub struct PolicyApply {
-    /// The policy, in YAML or JSON
-    #[arg(value_name = "FILE")]
-    pub path: PathBuf,
-    /// Only show what would change
-    #[arg(long)]
-    pub dry_run: bool,
+    Apply {
+        /// The policy, in YAML or JSON
+        #[arg(value_name = "FILE")]
+        path: PathBuf,
+        /// Only show what would change
+        #[arg(long)]
+        dry_run: bool,
+        /// Apply without asking, even if it replaces a vendor's base images with another account's
+        #[arg(long, conflicts_with = "dry_run")]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub enum BaseImages {
     /// Every base image that is watched: what it is now, who stands on it, and what is wrong with it
-    List(BaseImagesList),
+    List {
+        /// As watched in this region (may be given twice), or in `all`; otherwise in the stack's own
+        #[arg(long = "in", value_name = "REGION|all", value_parser = watched_in)]
+        watched_in: Vec<WatchedIn>,
+        /// Also those that were never seen, and that nobody stands on
+        #[arg(long)]
+        all: bool,
+    },
     /// The moves of a base image, newest first
-    History(BaseImagesHistory),
+    History {
+        /// The base image, by its name or what else people call it
+        name: String,
+        /// Only of this architecture
+        #[arg(long)]
+        architecture: Option<Architecture>,
+        /// As watched in this region; otherwise in the stack's own
+        // Not `region`: that is the stack's.
+        #[arg(long = "in", value_name = "REGION")]
+        watched_in: Option<Region>,
+        /// At most so many moves, the newest ones
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = limit())]
+        limit: usize,
+    },
     /// One move of a base image: why it is as bad as it is to stay behind, vulnerability by vulnerability
-    Explain(BaseImagesExplain),
-}
-
-#[derive(Debug, Args)]
-pub struct BaseImagesList {
-    /// As watched in this region (may be given twice), or in `all`; otherwise in the stack's own
-    #[arg(long = "in", value_name = "REGION|all", value_parser = watched_in)]
-    pub watched_in: Vec<WatchedIn>,
-    /// Also those that were never seen, and that nobody stands on
-    #[arg(long)]
-    pub all: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct BaseImagesHistory {
-    /// The base image, by its name or what else people call it
-    pub name: String,
-    /// Only of this architecture
-    #[arg(long)]
-    pub architecture: Option<Architecture>,
-    /// As watched in this region; otherwise in the stack's own
-    // Not `region`: that is the stack's.
-    #[arg(long = "in", value_name = "REGION")]
-    pub watched_in: Option<Region>,
-    /// At most so many moves, the newest ones
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
-    pub limit: u16,
-}
-
-#[derive(Debug, Args)]
-pub struct BaseImagesExplain {
-    /// The move, such as ubuntu-22.04/x86_64/us-east-1/3; or a base image: its newest one
-    pub update: String,
-    /// Of a base image: its newest move on this architecture
-    #[arg(long)]
-    pub architecture: Option<Architecture>,
-    /// At most so many vulnerabilities, the worst ones
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
-    pub limit: u16,
+    Explain {
+        /// The move, such as ubuntu-22.04/x86_64/us-east-1/3; or a base image: its newest one
+        update: String,
+        /// Of a base image: its newest move on this architecture
+        #[arg(long)]
+        architecture: Option<Architecture>,
+        /// At most so many vulnerabilities, the worst ones
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = limit())]
+        limit: usize,
+    },
 }
 
 /// Where a base image is watched.
@@ -272,38 +254,56 @@ pub enum WatchedIn {
 #[derive(Debug, Subcommand)]
 pub enum Builds {
     /// The newest builds, of one template or of all
-    List(BuildsList),
+    List {
+        /// Only of this template
+        #[arg(value_parser = template_name)]
+        template: Option<TemplateName>,
+        /// At most so many, the newest ones
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = limit())]
+        limit: usize,
+    },
     /// Everything about one build
-    Show(BuildsShow),
+    Show {
+        /// The build, such as python-ml-x86_64-17
+        build_id: BuildId,
+    },
+    /// Approve a build that waits for approval, up to what it is estimated to cost now
+    Approve {
+        /// The build, such as python-ml-x86_64-17
+        build_id: BuildId,
+        /// Why, for those who read of it
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Reject a build that waits for approval: it ends, and nothing is built for the same causes until one is new or worse
+    Reject {
+        /// The build, such as python-ml-x86_64-17
+        build_id: BuildId,
+        /// Why, for those who read of it
+        #[arg(long, value_name = "TEXT", value_parser = not_blank)]
+        reason: String,
+    },
 }
 
-#[derive(Debug, Args)]
-pub struct BuildsList {
-    /// Only of this template
-    #[arg(value_parser = template_name)]
-    pub template: Option<TemplateName>,
-    /// At most so many, the newest ones
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
-    pub limit: u16,
+/// Text that says something.
+fn not_blank(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("it is blank; say why".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-#[derive(Debug, Args)]
-pub struct BuildsShow {
-    /// The build, such as python-ml-x86_64-17
-    pub build_id: BuildId,
+#[derive(Debug, Subcommand)]
+pub enum Approvals {
+    /// Builds that wait for approval, and how to approve each
+    List,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Notifications {
     /// The newest notices
-    List(NotificationsList),
-}
-
-#[derive(Debug, Args)]
-pub struct NotificationsList {
-    /// Those of the last so many days, at most 400
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=400))]
-    pub days: u16,
+    List {
+        /// Those of the last so many days, at most 400
+        #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=400))]
+        days: u16,
+    },
 }
 
 fn stack_name(text: &str) -> Result<String, String> {
@@ -333,6 +333,11 @@ fn watched_in(text: &str) -> Result<WatchedIn, String> {
         return Ok(WatchedIn::All);
     }
     text.parse().map(WatchedIn::Region).map_err(|error| format!("{error}; or all"))
+}
+
+/// How many there may be of what is shown: one at least.
+fn limit() -> impl TypedValueParser<Value = usize> {
+    clap::value_parser!(u16).range(1..).map(usize::from)
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
@@ -367,14 +372,24 @@ mod tests {
     }
 
     #[test]
+    fn a_build_is_rejected_for_a_reason() {
+        let read = |reason: &str| {
+            Cli::try_parse_from(["prism", "builds", "reject", "python-ml-x86_64-17", "--reason", reason]).is_ok()
+        };
+        assert!(read("exam week") && !read("") && !read("  "));
+    }
+
+    #[test]
     fn where_a_base_image_is_watched_is_not_where_the_stack_is() {
         let read = |words: &[&str]| Cli::try_parse_from(["prism", "base-images"].iter().chain(words));
         let list = read(&["list", "--in", "eu-west-1", "--in", "all", "--region", "us-east-1"]).unwrap();
-        let Command::BaseImages(BaseImages::List(args)) = &list.command else { panic!("{list:?}") };
-        assert_eq!(args.watched_in, [WatchedIn::Region("eu-west-1".parse().unwrap()), WatchedIn::All]);
+        let Command::BaseImages(BaseImages::List { watched_in, .. }) = &list.command else { panic!("{list:?}") };
+        assert_eq!(*watched_in, [WatchedIn::Region("eu-west-1".parse().unwrap()), WatchedIn::All]);
         let history = read(&["history", "ubuntu", "--in", "eu-west-1", "--region", "us-east-1"]).unwrap();
-        let Command::BaseImages(BaseImages::History(args)) = &history.command else { panic!("{history:?}") };
-        assert_eq!(args.watched_in.as_ref().map(Region::as_str), Some("eu-west-1"));
+        let Command::BaseImages(BaseImages::History { watched_in, .. }) = &history.command else {
+            panic!("{history:?}")
+        };
+        assert_eq!(watched_in.as_ref().map(Region::as_str), Some("eu-west-1"));
         assert_eq!(history.global.region.as_deref(), Some("us-east-1"));
         assert!(read(&["explain", "ubuntu-22.04/x86_64/us-east-1/3", "--limit", "5"]).is_ok());
         assert!(read(&["list", "--in", "nowhere"]).is_err());

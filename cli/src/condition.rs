@@ -2,18 +2,22 @@
 
 use anstyle::Style;
 use jiff::Timestamp;
+use prism_domain::architecture::Architecture;
+use prism_domain::assessment::UpdateType;
 use prism_domain::build::{Build, BuildState, Channel, EndingKind};
 use prism_domain::claim::{Held, Stage};
+use prism_domain::due::{Due, Source, has_changed, is_left_behind};
+use prism_domain::duration::after;
 use prism_domain::id::{BaseImageName, BuildId};
 use prism_domain::level::SecurityLevel;
+use prism_domain::patch::Patch;
 use prism_domain::problem::printable;
 use prism_domain::request::BuildTrigger;
-use prism_domain::update::UpdateType;
 use serde::Serialize;
 
+use crate::bases::Base;
 use crate::look::{BAD, BUSY, DIM, GOOD, Look, WARN, paint};
 use crate::pending::{gist, pending};
-use crate::standing::Base;
 
 /// How a target stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,6 +64,36 @@ pub enum Condition {
         since: Timestamp,
         /// Whether the image that it stands on is one that its vendor has taken back.
         withdrawn: bool,
+        /// Why it is not rebuilt by itself now, if so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        held_back: Option<String>,
+    },
+    /// Its image was found to lack fixes that no move of its base image brings, and no build is on its way.
+    Lacking {
+        /// How bad that is.
+        level: SecurityLevel,
+        /// Since when it is known.
+        since: Timestamp,
+        /// Why it is not rebuilt by itself now, if so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        held_back: Option<String>,
+    },
+    /// Its template has changed since its image was made.
+    Changed {
+        /// Of which revision of the template its image is.
+        image_revision: u64,
+        /// Which revision the template is at.
+        template_revision: u64,
+        /// Why it is not rebuilt by itself now, if so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        held_back: Option<String>,
+    },
+    /// Its template is for another architecture now.
+    LeftBehind {
+        /// Which.
+        now_for: Architecture,
+        /// When its image was made.
+        since: Timestamp,
     },
     /// Its last build failed.
     Failed {
@@ -85,6 +119,43 @@ pub struct Known {
     pub builds: Vec<Build>,
     /// What its base image is now, and its newest moves.
     pub base: Base,
+    /// What it is built from.
+    pub source: Source,
+    /// The revision of its template.
+    pub revision: u64,
+    /// The findings of what its image lacks.
+    pub patches: Vec<Patch>,
+    /// What it is due, as far as that is known.
+    pub due: Option<Due>,
+}
+
+impl Known {
+    /// Whether its template has changed since its image was made.
+    pub fn has_changed(&self) -> bool {
+        self.channel
+            .as_ref()
+            .zip(self.source.source_hash.as_ref())
+            .is_some_and(|(channel, hash)| !is_left_behind(channel, &self.source) && has_changed(channel, hash))
+    }
+
+    /// Why it is not rebuilt by itself now, though that is due.
+    fn held_back(&self) -> Option<String> {
+        let Some(Due::Rebuild(rebuild)) = &self.due else { return None };
+        rebuild.why_not_started().map(|why| printable(&why, 300))
+    }
+}
+
+/// When the turn of a build that waits is planned to be, and why then.
+pub fn turn(held: &Held) -> (Timestamp, &str) {
+    match &held.parked {
+        Some(parked) => (parked.until, &parked.reason),
+        None => (held.slot.at, &held.slot.reason),
+    }
+}
+
+/// When a build that waits or runs will be done, if all goes as planned.
+pub fn done_at(held: &Held, now: Timestamp) -> Timestamp {
+    after(turn(held).0.max(now), held.queued.demand.expected)
 }
 
 /// How a target stands: what runs or waits first, then what went wrong, then what is there.
@@ -96,25 +167,50 @@ pub fn condition(known: &Known) -> Condition {
         let ending = build.ending.as_ref()?;
         matches!(ending.kind, EndingKind::Complete | EndingKind::Failed).then_some((build, ending))
     });
-    if let Some((build, ending)) = last.filter(|(_, ending)| ending.kind == EndingKind::Failed) {
+    // A failed rebuild does not hide what the image lacks.
+    let is_due = matches!(known.due, Some(Due::Rebuild(_)));
+    if let Some((build, ending)) = last.filter(|(_, ending)| ending.kind == EndingKind::Failed && !is_due) {
         let message = printable(&ending.message, 300);
         return Condition::Failed { build: build.id.clone(), message, at: ending.at };
     }
     let Some(channel) = &known.channel else { return Condition::NeverBuilt };
-    match &known.base.tracked {
-        Some(tracked) if tracked.id.name == channel.base && tracked.current.image_id != channel.base_image_id => {
-            let lacks = pending(&channel.base_image_id, &known.base);
-            let withdrawn = lacks.withdrawn.as_ref().filter(|_| lacks.updates.is_empty());
-            let gist = gist(lacks.updates.iter().chain(withdrawn));
-            Condition::Behind {
-                base: channel.base.clone(),
-                level: gist.as_ref().map(|gist| gist.level),
-                security: gist.is_some_and(|gist| gist.update_type == UpdateType::Security),
-                since: tracked.since,
-                withdrawn: withdrawn.is_some(),
-            }
-        }
-        _ => Condition::Compiled { since: channel.since },
+    let since = channel.since;
+    if is_left_behind(channel, &known.source)
+        && let Some(now_for) = known.source.architecture
+    {
+        return Condition::LeftBehind { now_for, since };
+    }
+    let level_of_patches = known.patches.iter().map(|patch| patch.level).max();
+    let tracked = known.base.tracked.as_ref();
+    if let Some(tracked) = tracked.filter(|tracked| tracked.current.image_id != channel.base_image_id) {
+        let lacks = pending(&channel.base_image_id, &known.base);
+        let withdrawn = lacks.withdrawn.as_ref().filter(|_| lacks.updates.is_empty());
+        let gist = gist(lacks.updates.iter().chain(withdrawn));
+        return Condition::Behind {
+            base: channel.base.clone(),
+            level: gist.as_ref().map(|gist| gist.level).max(level_of_patches),
+            security: level_of_patches.is_some() || gist.is_some_and(|gist| gist.update_type == UpdateType::Security),
+            since: tracked.since,
+            withdrawn: withdrawn.is_some(),
+            held_back: known.held_back(),
+        };
+    }
+    if let Some(level) = level_of_patches
+        && let Some(since) = known.patches.iter().map(|patch| patch.found_at).min()
+    {
+        return Condition::Lacking { level, since, held_back: known.held_back() };
+    }
+    match channel.built_from.as_ref().filter(|_| known.has_changed()) {
+        None => Condition::Compiled { since },
+        Some(from) => Condition::Changed {
+            image_revision: from.revision,
+            template_revision: known.revision,
+            held_back: match &known.due {
+                Some(Due::Rebuild(_)) => known.held_back(),
+                Some(Due::Nothing(why)) => Some(why.clone()),
+                None => Some("the policy cannot be read".to_owned()),
+            },
+        },
     }
 }
 
@@ -123,10 +219,7 @@ fn held_condition(held: &Held, known: &Known) -> Condition {
     let build = known.builds.iter().find(|build| build.id == *id);
     match held.stage {
         Stage::Waiting => {
-            let (at, reason) = match &held.parked {
-                Some(parked) => (parked.until, &parked.reason),
-                None => (held.slot.at, &held.slot.reason),
-            };
+            let (at, reason) = turn(held);
             Condition::Queued {
                 build: id.clone(),
                 trigger: build.map(|build| build.request.trigger),
@@ -149,16 +242,18 @@ fn held_condition(held: &Held, known: &Known) -> Condition {
 
 impl Condition {
     /// Its sign and colour.
-    pub fn sign(&self) -> (Style, char) {
+    fn sign(&self) -> (Style, char) {
         match self {
             Self::Compiled { .. } => (GOOD, '✓'),
             Self::Queued { level: Some(SecurityLevel::Critical | SecurityLevel::High), .. }
             | Self::Queued { withdrawn: true, .. }
-            | Self::Behind { .. } => (WARN, '⚠'),
+            | Self::Behind { .. }
+            | Self::Lacking { .. } => (WARN, '⚠'),
+            Self::Changed { .. } => (BUSY, '~'),
             Self::Queued { .. } => (BUSY, '⏳'),
             Self::Building { .. } => (BUSY, '▶'),
             Self::Failed { .. } => (BAD, '✗'),
-            Self::NeverBuilt => (DIM, '·'),
+            Self::LeftBehind { .. } | Self::NeverBuilt => (DIM, '·'),
         }
     }
 
@@ -176,8 +271,12 @@ impl Condition {
             Self::Queued { at, .. } if look.is_now(*at) => "queued".to_owned(),
             Self::Queued { at, .. } => format!("queued for {}", look.day(*at)),
             Self::Building { step, .. } => step.clone(),
-            Self::Behind { level: Some(level), security: true, .. } => format!("pending security update ({level})"),
+            Self::Behind { level: Some(level), security: true, .. } | Self::Lacking { level, .. } => {
+                format!("pending security update ({level})")
+            }
             Self::Behind { .. } => "base image moved".to_owned(),
+            Self::Changed { .. } => "template changed".to_owned(),
+            Self::LeftBehind { .. } => "left behind".to_owned(),
             Self::Failed { .. } => "last build failed".to_owned(),
             Self::NeverBuilt => "never built".to_owned(),
         }
@@ -215,13 +314,38 @@ impl Condition {
                 let back = format!(": {base} went back to an older one {}, and no build is queued", look.ago(*since));
                 ("Stands on a withdrawn image".to_owned(), back)
             }
-            Self::Behind { base, level, security, since, .. } => {
+            Self::Behind { base, level, security, since, held_back, .. } => {
                 let head = match (level, security) {
                     (Some(level), true) => format!("Pending security update ({level})"),
                     (Some(level), false) => format!("Pending base image update ({level})"),
                     (None, _) => "Pending base image update".to_owned(),
                 };
-                (head, format!(": {base} moved {}, and no build is queued yet", look.ago(*since)))
+                let why = held_back.as_deref().unwrap_or("no build is queued yet");
+                (head, format!(": {base} moved {}, and {why}", look.ago(*since)))
+            }
+            Self::Lacking { level, since, held_back } => {
+                let why = held_back.as_deref().unwrap_or("no build is queued yet");
+                let since = look.ago(*since);
+                (
+                    format!("Pending security update ({level})"),
+                    format!(": its image lacks fixes (found {since}), and {why}"),
+                )
+            }
+            Self::Changed { image_revision, template_revision, held_back } => {
+                let what = if image_revision == template_revision {
+                    "what it inherits has changed since its image was made".to_owned()
+                } else {
+                    format!("its image is of revision {image_revision}, the template is at {template_revision}")
+                };
+                let why = held_back.as_deref().unwrap_or("it is rebuilt in the next off-peak windows");
+                ("Template changed".to_owned(), format!(": {what}; {why}"))
+            }
+            Self::LeftBehind { now_for, since } => {
+                let last = look.ago(*since);
+                (
+                    "Left behind".to_owned(),
+                    format!(": its template is for {now_for} now, and it is not rebuilt (last: {last})"),
+                )
             }
             Self::Failed { build, message, at } => {
                 ("Last build failed".to_owned(), format!(" ({build}, {}): {message}", look.ago(*at)))
@@ -232,4 +356,4 @@ impl Condition {
 }
 
 #[cfg(test)]
-pub mod tests;
+mod tests;

@@ -109,10 +109,7 @@ mod tests {
         let told = differences(&before, &after);
         let fields: Vec<&str> = told.iter().map(|difference| difference.field.as_str()).collect();
         assert_eq!(fields, ["packages.pip", "tags.x", "version"]);
-        assert_eq!(
-            (told[0].removed.as_slice(), told[0].added.as_slice()),
-            (["numpy".into()].as_slice(), ["numpy==2".into()].as_slice())
-        );
+        assert_eq!([&told[0].removed, &told[0].added], [&["numpy"], &["numpy==2"]]);
         assert!(differences(&before, &before).is_empty());
     }
 

@@ -1,9 +1,10 @@
 //! How things look: times, colours, tables and trees.
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use prism_domain::duration::relative;
+use prism_domain::level::SecurityLevel;
 use prism_domain::zone::Zone;
 use termtree::Tree;
 
@@ -151,9 +152,24 @@ fn is_utc(name: &str) -> bool {
     matches!(name.rsplit('/').next(), Some("UTC" | "UCT" | "Universal" | "Zulu" | "GMT"))
 }
 
+/// The style of how bad something is.
+pub fn of_level(level: SecurityLevel) -> Style {
+    match level {
+        SecurityLevel::Critical => BAD,
+        SecurityLevel::High => WARN,
+        SecurityLevel::Medium | SecurityLevel::Low => BOLD,
+    }
+}
+
 /// A text in a style.
 pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
+}
+
+/// A text in a table.
+pub fn cell(text: String, dim: bool) -> Cell {
+    let cell = Cell::new(text);
+    if dim { cell.add_attribute(Attribute::Dim) } else { cell }
 }
 
 /// A line, and what stands below it.
@@ -216,10 +232,7 @@ pub mod tests {
         assert_eq!(told("2026-11-22T01:00:00Z"), "yesterday");
         assert_eq!(told("2026-11-20T01:00:00Z"), "4 days ago");
         let span = |at: &str| look().span(at.parse().unwrap());
-        assert_eq!(
-            (span("2026-11-23T17:30:00Z"), span("2026-11-23T14:00:00Z")),
-            ("30 minutes".into(), "3 hours".into())
-        );
+        assert_eq!([span("2026-11-23T17:30:00Z"), span("2026-11-23T14:00:00Z")], ["30 minutes", "3 hours"]);
     }
 
     #[test]
@@ -241,9 +254,7 @@ pub mod tests {
     fn a_table_has_no_borders_and_no_blanks_at_the_end() {
         let rows =
             vec![vec![Cell::new("python-ml").fg(Color::Green), Cell::new("3")], vec![Cell::new("r"), Cell::new("12")]];
-        assert_eq!(
-            plain(&look().table(&["TEMPLATE", "REVISION"], rows, 0)),
-            "TEMPLATE   REVISION\npython-ml  3\nr          12"
-        );
+        let table = plain(&look().table(&["TEMPLATE", "REVISION"], rows, 0));
+        assert_eq!(table, "TEMPLATE   REVISION\npython-ml  3\nr          12");
     }
 }

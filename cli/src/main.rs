@@ -1,6 +1,7 @@
 //! `prism`: the command line of Prism Auto-AMI. Documented in `docs/CLI.md`.
 
 mod args;
+mod bases;
 mod commands;
 mod condition;
 mod diff;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = args::Cli::read();
-    cli.global.color.apply();
+    cli.global.apply_color();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(commands::run(cli)));
     match done {

@@ -1,5 +1,8 @@
 //! Which names somebody may have meant.
 
+use prism_domain::catalogue::Catalogue;
+use strsim::osa_distance;
+
 /// How many are told.
 const TOLD: usize = 3;
 
@@ -11,7 +14,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
         .into_iter()
         .map(|candidate| {
             let begins = candidate.starts_with(name) || (name.len() > 3 && name.starts_with(candidate));
-            (if begins { 1 } else { distance(name, candidate) }, candidate)
+            (if begins { 1 } else { osa_distance(name, candidate) }, candidate)
         })
         .filter(|(distance, _)| *distance <= far)
         .collect();
@@ -28,39 +31,17 @@ pub fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>, otherwise:
     }
 }
 
-/// How many letters have to be changed, added or taken away.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (j, b) in other.iter().enumerate() {
-            let above = row.get(j + 1).copied().unwrap_or_default();
-            let here = (diagonal + usize::from(a != *b)).min(above + 1).min(left + 1);
-            if let Some(cell) = row.get_mut(j) {
-                *cell = left;
-            }
-            diagonal = above;
-            left = here;
-        }
-        if let Some(cell) = row.last_mut() {
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or_default()
+/// Which base images of the catalogue somebody may have meant.
+pub fn base_image(name: &str, catalogue: &Catalogue) -> String {
+    let called = catalogue
+        .iter()
+        .flat_map(|base| std::iter::once(base.name.as_str()).chain(base.aliases.iter().map(String::as_str)));
+    hint(name, called, "prism base-images list --all shows all")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn letters_are_counted() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", "abc"), 0);
-    }
 
     #[test]
     fn the_nearest_names_are_told_first() {

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::Context as _;
+use prism_domain::visible::{visible, visible_json};
 use serde::Serialize;
 
 use crate::args::Format;
@@ -25,10 +26,10 @@ impl Output {
     /// Gives an answer.
     pub fn give(&self, answer: &impl Answer) -> anyhow::Result<()> {
         match self.format {
-            Format::Table => write(&answer.text(&self.look)),
+            Format::Table => write(&visible(&answer.text(&self.look))),
             Format::Json => {
                 let text = serde_json::to_string_pretty(answer).context("the answer cannot be written as JSON")?;
-                write(&text)
+                write(&visible_json(&text))
             }
         }
     }

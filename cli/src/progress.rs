@@ -3,7 +3,8 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
-use tokio::task::JoinSet;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use prism_domain::visible::visible;
 use tokio::time::{Duration, interval};
 
 const FRAME: Duration = Duration::from_millis(100);
@@ -51,34 +52,27 @@ pub fn line(text: &str) {
     say(&format!("{text}\n"));
 }
 
+/// Asks a person, and answers what was typed.
+pub fn question(text: &str) -> anyhow::Result<String> {
+    say(text);
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).context("no answer could be read")?;
+    Ok(answer)
+}
+
 fn say(text: &str) {
     let mut stderr = anstream::stderr().lock();
     // Progress that nobody can read is no failure.
-    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    let _ = stderr.write_all(visible(text).as_bytes()).and_then(|()| stderr.flush());
 }
 
-/// Does the same with many inputs, several at a time. Answers in the order of the inputs.
-pub async fn each<I, T, F>(inputs: Vec<I>, work: impl Fn(I) -> F) -> anyhow::Result<Vec<T>>
+/// Does the same with many inputs, several at a time, each with `what` they share. Answers in the order of the inputs.
+pub async fn each<C, I, T, F>(what: &C, inputs: Vec<I>, work: impl Fn(C, I) -> F) -> anyhow::Result<Vec<T>>
 where
-    T: Send + 'static,
-    F: Future<Output = anyhow::Result<T>> + Send + 'static,
+    C: Clone,
+    F: Future<Output = anyhow::Result<T>>,
 {
-    let mut done: Vec<(usize, T)> = Vec::with_capacity(inputs.len());
-    let mut inputs = inputs.into_iter().enumerate();
-    let mut running = JoinSet::new();
-    loop {
-        while running.len() < AT_ONCE {
-            let Some((place, input)) = inputs.next() else { break };
-            let one = work(input);
-            running.spawn(async move { one.await.map(|value| (place, value)) });
-        }
-        match running.join_next().await {
-            Some(result) => done.push(result.context("a task ended early")??),
-            None => break,
-        }
-    }
-    done.sort_by_key(|(place, _)| *place);
-    Ok(done.into_iter().map(|(_, value)| value).collect())
+    stream::iter(inputs).map(|input| work(what.clone(), input)).buffered(AT_ONCE).try_collect().await
 }
 
 #[cfg(test)]
@@ -88,7 +82,7 @@ mod tests {
     #[tokio::test]
     async fn answers_come_in_the_order_of_the_inputs() {
         let inputs: Vec<u64> = (0..40).collect();
-        let doubled = each(inputs, |n| async move {
+        let doubled = each(&(), inputs, |(), n| async move {
             tokio::time::sleep(Duration::from_millis(40 - n)).await;
             anyhow::Ok(n * 2)
         });
@@ -97,7 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_failure_is_the_answer() {
-        let failed = each(vec![1, 2, 3], |n| async move { (n != 2).then_some(n).context("no") });
+        let failed = each(&(), vec![1, 2, 3], |(), n| async move { (n != 2).then_some(n).context("no") });
         assert_eq!(failed.await.unwrap_err().to_string(), "no");
     }
 }

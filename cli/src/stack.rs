@@ -4,27 +4,27 @@ use anyhow::{Context as _, anyhow, bail};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use jiff::Timestamp;
+use prism_aws::error::Error;
 use prism_aws::functions::Functions;
 use prism_aws::parameters::Parameters;
+use prism_aws::policies;
 use prism_aws::table::Table;
 use prism_aws::workflow::Workflow;
 use prism_domain::id::Region;
+use prism_domain::policy::Policy;
 use serde::Deserialize;
 use tokio::time::Duration;
 
 use crate::args::Global;
-use crate::progress;
-
-/// Where a stack writes the names of its parts.
-fn parameter(stack: &str) -> String {
-    format!("/prism/stacks/{stack}")
-}
+use crate::fault::warn;
 
 #[derive(Debug, Deserialize)]
 struct Names {
     table: String,
     advisories: String,
     state_machine: String,
+    approve_state_machine: String,
     schedule_builds: String,
 }
 
@@ -35,23 +35,37 @@ pub struct Stack {
     pub table: Table,
     /// Its table of advisories.
     pub advisories: Table,
-    /// Its state machine.
+    /// Its state machine that builds images.
     pub workflow: Workflow,
+    /// Its state machine that approves builds.
+    pub approvals: Workflow,
     /// Its functions.
     pub functions: Functions,
     /// The one that looks at the queue.
     pub schedule_builds: String,
     /// Where it is.
     pub region: Region,
+    /// The instant that everything it answers counts from.
+    pub now: Timestamp,
 }
 
 impl Stack {
-    /// Finds the stack that the options name.
-    pub async fn find(options: &Global) -> anyhow::Result<Self> {
-        progress::during("looking for the stack", Self::look_up(options)).await
+    /// The policy in force; the built-in one where that cannot be read, which is told beside the answer.
+    pub async fn policy(&self) -> anyhow::Result<Policy> {
+        match policies::current(&self.table).await {
+            Err(Error::Unreadable(record)) => {
+                warn(&format!(
+                    "{record}; what follows is told by the built-in policy. To mend it: {}",
+                    record.remedy()
+                ));
+                Ok(Policy::default())
+            }
+            policy => Ok(policy?),
+        }
     }
 
-    async fn look_up(options: &Global) -> anyhow::Result<Self> {
+    /// Finds the stack that the options name.
+    pub async fn find(options: &Global, now: Timestamp) -> anyhow::Result<Self> {
         let config = sdk_config(options).await;
         let Some(region) = config.region() else {
             bail!(
@@ -59,7 +73,8 @@ impl Stack {
             );
         };
         let region: Region = region.as_ref().parse().map_err(|error| anyhow!("\"{region}\" {error}"))?;
-        let name = parameter(&options.stack);
+        // Where a stack writes the names of its parts.
+        let name = format!("/prism/stacks/{}", options.stack);
         let mut values = Parameters::new(&config).values(std::slice::from_ref(&name)).await.with_context(|| {
             let at = config.endpoint_url().map(|url| format!(" at {url}")).unwrap_or_default();
             format!("the stack {} could not be looked up in {region}{at}", options.stack)
@@ -77,9 +92,11 @@ impl Stack {
             table: Table::new(&config, names.table),
             advisories: Table::new(&config, names.advisories),
             workflow: Workflow::new(&config, names.state_machine),
+            approvals: Workflow::new(&config, names.approve_state_machine),
             functions: Functions::new(&config),
             schedule_builds: names.schedule_builds,
             region,
+            now,
         })
     }
 }
@@ -89,7 +106,7 @@ async fn sdk_config(options: &Global) -> SdkConfig {
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(20))
         .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts);
     if let Some(region) = &options.region {
         loader = loader.region(aws_config::Region::new(region.clone()));
     }

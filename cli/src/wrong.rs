@@ -16,7 +16,7 @@ pub struct Wrong {
     #[serde(flatten)]
     pub image: TrackedImageId,
     /// In one word: a kind of trouble, or `quarantined`.
-    pub kind: &'static str,
+    pub kind: String,
     /// In a sentence, to stand behind the image's name.
     pub detail: String,
     /// Since when.
@@ -29,7 +29,7 @@ impl From<&Trouble> for Wrong {
     fn from(trouble: &Trouble) -> Self {
         Self {
             image: trouble.id.clone(),
-            kind: trouble.kind.as_str(),
+            kind: trouble.kind.to_string(),
             detail: printable(&trouble.detail, 300),
             since: trouble.since,
             told_at: trouble.told_at,
@@ -46,7 +46,7 @@ impl Wrong {
             quarantine.seen.image_id, tracked.current.image_id
         );
         let image = tracked.id.clone();
-        Some(Self { image, kind: "quarantined", detail, since: quarantine.since, told_at: None })
+        Some(Self { image, kind: "quarantined".to_owned(), detail, since: quarantine.since, told_at: None })
     }
 
     /// Everything that is wrong with these images, in the order of their names.
@@ -59,7 +59,7 @@ impl Wrong {
 
     /// Whether that is no more than a region's not having an image.
     pub fn is_missing(&self) -> bool {
-        self.kind == TroubleKind::Missing.as_str()
+        self.kind == TroubleKind::Missing.to_string()
     }
 
     /// Behind the image's name.

@@ -79,7 +79,7 @@ class World:
         for one in sfn.list_executions(stateMachineArn=self.outputs["BuildImageStateMachineArn"])["executions"]:
             if one["status"] not in ("RUNNING", "SUCCEEDED"):
                 told = sfn.describe_execution(executionArn=one["executionArn"])
-                build = self.item(f"REQUEST#{one['name']}", "REQUEST").get("build") or f"the request {one['name']}"
+                build = self.item(f"REQUEST#{one['executionArn']}", "REQUEST").get("build") or f"the request {one['name']}"
                 raise DidNotHappen(f"{build} is {one['status']}: {told.get('cause') or told.get('error')}",
                                    "target/demo/logs/: every function's log is there")  # fmt: skip
 

@@ -1,6 +1,5 @@
 """The template as it is written and as CloudFormation gets it, and the state machine's definition."""
 
-import json
 import re
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from tests.local_aws.packaging import load
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "infra" / "template.yaml"
-DEFINITION = ROOT / "statemachines" / "build-image.asl.json"
+# A state machine by its logical name, and its definition.
+MACHINES = {"BuildImage": "build-image", "ApproveBuildStateMachine": "approve-build"}
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +32,9 @@ def stack() -> "Stack":
     return Stack(Translator({}, Parser(), boto_session=session).translate(document, {})["Resources"])
 
 
-@pytest.fixture(scope="session")
-def machine() -> dict:
-    return json.loads(DEFINITION.read_text())
+def definition(machine: str) -> str:
+    """The definition of a state machine, by its logical name."""
+    return (ROOT / "statemachines" / f"{MACHINES[machine]}.asl.json").read_text()
 
 
 class Stack(dict):

@@ -40,7 +40,9 @@ def test_outputs_are_the_contract(template):
     expected = {
         "TableName": "StateTable",
         "BuildImageStateMachineArn": "BuildImage",
+        "ApproveBuildStateMachineArn": "ApproveBuildStateMachine",
         "NoticesTopicArn": "Notices",
+        "AlarmsTopicArn": "Alarms",
         "LostWorkQueueUrl": "LostWork",
         "AdvisoriesTableName": "AdvisoriesTable",
     } | {f"{name}FunctionName": name for name in functions.values()}
@@ -65,6 +67,7 @@ def test_prism_finds_the_stack(stack):
         "table": "${StateTable}",
         "advisories": "${AdvisoriesTable}",
         "state_machine": "${BuildImage}",
+        "approve_state_machine": "${ApproveBuildStateMachine}",
         "schedule_builds": "${ScheduleBuilds}",
     }
 
@@ -98,9 +101,10 @@ NEWER = {"ec2:GetImageFindings"}
 
 
 def actions_of(stack):
+    """What is allowed. A denial may be as wide as it likes."""
     for role in stack.of("AWS::IAM::Role"):
         for statement in stack.statements(role):
-            for action in listed(statement["Action"]):
+            for action in listed(statement["Action"]) if statement["Effect"] == "Allow" else []:
                 yield role, action, statement
 
 
@@ -109,7 +113,6 @@ def test_rights_are_named_one_by_one(stack):
         service, _, name = action.partition(":")
         known = action in NEWER or name.lower() in REFERENCE[service]["Actions"]
         assert known, f"{role}: AWS knows no {action}"
-        assert statement["Effect"] == "Allow", role
 
 
 def test_a_star_stands_only_where_aws_knows_no_resource(stack):
@@ -136,7 +139,12 @@ def test_only_images_of_this_product_can_be_deleted(stack):
         if action.startswith("ec2:") and not action.startswith(("ec2:Describe", "ec2:Get"))
     }
     assert deletes.keys() == {"ec2:DeregisterImage", "ec2:DeleteSnapshot"}
-    assert all("ResourceTag/" in json.dumps(statement["Condition"]) for statement in deletes.values())
+    for action, statement in deletes.items():
+        condition = statement["Condition"]
+        assert condition["StringEquals"] == {"aws:ResourceTag/CreatedBy": "EC2 Image Builder"}, action
+        image = text(condition["StringLike"]["aws:ResourceTag/Ec2ImageBuilderArn"])
+        assert image.endswith(":imagebuilder:${AWS::Region}:${AWS::AccountId}:image/prism-*"), action
+    assert deletes["ec2:DeregisterImage"]["Condition"]["Null"] == {"aws:ResourceTag/prism:build-id": "false"}
 
 
 def test_every_role_belongs_to_one_thing(stack):
@@ -144,8 +152,58 @@ def test_every_role_belongs_to_one_thing(stack):
         text(properties.get("Role", properties.get("RoleArn", "")))
         for kind in ("AWS::Lambda::Function", "AWS::StepFunctions::StateMachine")
         for properties in stack.of(kind).values()
-    ] + [text(one["Target"]["RoleArn"]) for one in stack.of("AWS::Scheduler::Schedule").values()]
-    assert len(users) == len(set(users))
+    ]
+    schedules = {text(one["Target"]["RoleArn"]) for one in stack.of("AWS::Scheduler::Schedule").values()}
+    assert schedules == {"${SchedulesRole.Arn}"}
+    assert len(users) == len(set(users)) and not schedules & set(users)
+
+
+def test_schedules_start_what_they_are_for_and_nothing_else(stack):
+    targets = {text(one["Target"]["Arn"]) for one in stack.of("AWS::Scheduler::Schedule").values()}
+    granted = {
+        (action, text(resource))
+        for statement in stack.statements("SchedulesRole")
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+    assert granted == {("lambda:InvokeFunction", arn) for arn in targets} | {("sqs:SendMessage", "${LostWork.Arn}")}
+
+
+# Which resources of this account may have a service act with a role, where the service's documentation tells how.
+TRUSTED = {
+    "scheduler.amazonaws.com": "scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/default",
+    "states.amazonaws.com": "states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}-*",
+}
+
+
+def test_a_service_acts_for_this_account_only(stack):
+    narrowed = set()
+    for name, role in stack.of("AWS::IAM::Role").items():
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]:
+            for service in listed(statement["Principal"]["Service"]):
+                service = text(service)
+                if service in TRUSTED:
+                    asked = {key: value for operator in statement["Condition"].values() for key, value in operator.items()}
+                    assert text(asked["aws:SourceAccount"]) == "${AWS::AccountId}", name
+                    assert text(asked["aws:SourceArn"]) == "arn:${AWS::Partition}:" + TRUSTED[service], name
+                    narrowed.add(service)
+                else:
+                    assert service.startswith(("lambda.", "ec2.")), name
+    assert narrowed == TRUSTED.keys()
+
+
+def test_who_is_root_on_a_builder_reads_nothing_of_the_account(stack):
+    denied = {action for one in stack.statements("BuilderRole") if listed(one.get("Resource")) == ["*"] for action in listed(one["Action"])}
+    parameters = {f"ssm:{name}" for name in ("GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory")}
+    assert denied == parameters | {"ssm:DescribeParameters", "secretsmanager:*"}
+    assert {one["Effect"] for one in stack.statements("BuilderRole")} == {"Deny"}, "the managed policies allow enough"
+
+
+def test_who_is_root_on_a_builder_writes_the_log_of_builders_only(stack):
+    (statement,) = [one for one in stack.statements("BuilderRole") if "NotResource" in one]
+    assert set(statement["Action"]) == {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
+    group = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${BuilderLogs}"
+    assert [text(arn) for arn in statement["NotResource"]] == [group, f"{group}:*"]
 
 
 # ------------------------------------------------------------------------------------------------- nothing is lost
@@ -192,7 +250,8 @@ def test_a_bad_record_blocks_no_other(stack):
 def test_every_alarm_is_heard(stack):
     alarms = stack.of("AWS::CloudWatch::Alarm")
     for name, alarm in alarms.items():
-        assert [text(action) for action in alarm["AlarmActions"]] == ["${Notices}"], name
+        assert [text(action) for action in alarm["AlarmActions"]] == ["${Alarms}"], name
+        assert alarm.get("OKActions", alarm["AlarmActions"]) == alarm["AlarmActions"], name
         assert alarm["TreatMissingData"] in {"breaching", "notBreaching"}, name
     watched = {(alarm["MetricName"], text(alarm["Dimensions"][0]["Value"])) for alarm in alarms.values()}
     assert watched == {
@@ -205,10 +264,11 @@ def test_every_alarm_is_heard(stack):
 
 
 def test_state_outlives_the_stack(stack):
-    for name in ("StateTable", "Key"):
-        assert stack[name]["DeletionPolicy"] == "RetainExceptOnCreate", name
+    for name, policy in {"StateTable": "Retain", "Key": "RetainExceptOnCreate"}.items():
+        assert stack[name]["DeletionPolicy"] == policy, name
         assert stack[name]["UpdateReplacePolicy"] == "Retain", name
     table = stack["StateTable"]["Properties"]
+    assert table["DeletionProtectionEnabled"] is True
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
 
@@ -241,7 +301,8 @@ def test_every_hint_is_let_in_by_its_topic_alone_and_heeded(template, stack):
 
 def test_data_at_rest_is_encrypted(stack):
     assert text(stack["StateTable"]["Properties"]["SSESpecification"]["KMSMasterKeyId"]) == "${Key.Arn}"
-    assert text(stack["Notices"]["Properties"]["KmsMasterKeyId"]) == "${Key}"
+    for name, topic in stack.of("AWS::SNS::Topic").items():
+        assert text(topic["KmsMasterKeyId"]) == "${Key}", name
     assert stack["LostWork"]["Properties"]["SqsManagedSseEnabled"] is True
     assert stack["Key"]["Properties"]["EnableKeyRotation"] is True
     for name, group in stack.of("AWS::Logs::LogGroup").items():
@@ -256,6 +317,27 @@ def test_the_key_lets_in_only_the_account_and_two_services(stack):
         else:
             assert statement["Condition"], statement["Sid"]
             assert text(statement["Principal"].get("Service", "logs.")).startswith(("cloudwatch.", "logs."))
+
+
+def test_one_unsubscribe_does_not_silence_notices_and_alarms(template):
+    """Each e-mail has a link that ends its own subscription: the two kinds have a topic and a subscription each."""
+    subscriptions = {
+        text(one["Properties"]["TopicArn"]): (one["Condition"], one["Properties"]["Endpoint"])
+        for one in template["Resources"].values()
+        if one["Type"] == "AWS::SNS::Subscription" and one["Properties"]["Protocol"] == "email"
+    }
+    alarms = {"Fn::If": ["HasAlarmEmail", {"Ref": "AlarmEmail"}, {"Ref": "NotificationEmail"}]}
+    assert subscriptions == {
+        "${Notices}": ("HasEmail", {"Ref": "NotificationEmail"}),
+        "${Alarms}": ("HasAnyEmail", alarms),
+    }
+
+
+def test_cloudwatch_publishes_alarms_and_no_notices(stack):
+    policies = {text(one): policy["PolicyDocument"]["Statement"] for policy in stack.of("AWS::SNS::TopicPolicy").values() for one in policy["Topics"]}
+    (statement,) = policies.pop("${Alarms}")
+    assert (statement["Principal"], text(statement["Resource"])) == ({"Service": "cloudwatch.amazonaws.com"}, "${Alarms}")
+    assert policies == {}
 
 
 def test_every_function_writes_a_log_group_of_the_stack(stack):

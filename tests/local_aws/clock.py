@@ -17,6 +17,8 @@ from tests.local_aws import shifted_time
 
 # A waiter looks at the time again at least so often, in real seconds, should nobody wake it.
 _LOOK = 5.0
+# How long a move of time waits, unless it is told otherwise.
+PATIENCE = 60.0
 
 
 class Clock:
@@ -24,6 +26,7 @@ class Clock:
 
     def __init__(self, file: Path):
         self._file = file
+        self.patience = PATIENCE
         self._moves = 0
         self._waiters = set()
         self._lock = threading.Lock()
@@ -38,23 +41,23 @@ class Clock:
     def offset() -> float:
         return shifted_time.offset
 
-    def advance(self, seconds: float) -> float:
-        """Moves time and returns the new now, once every listener has seen it."""
+    def advance(self, seconds: float, patience: float = PATIENCE) -> bool:
+        """Moves time, and answers once every listener has seen it. `patience`: how long, before and after, listeners may
+        wait for what is under way, in real seconds. Answers whether that was long enough."""
         with self._moving:
-            for listener in self._before:
-                listener(seconds)
+            self.patience = patience
+            quiet = [listener(seconds) for listener in self._before]
             write_offset(self._file, shifted_time.offset + seconds)
             shifted_time.offset += seconds
             self.tell()
-            for listener in self._after:
-                listener(seconds)
-            return self.now()
+            quiet += [listener(seconds) for listener in self._after]
+            return False not in quiet
 
-    def set(self, moment: float) -> float:
-        return self.advance(moment - self.now())
+    def set(self, moment: float, patience: float = PATIENCE) -> bool:
+        return self.advance(moment - self.now(), patience)
 
     def before_move(self, listener) -> None:
-        """`listener(seconds)` is called before each move."""
+        """`listener(seconds)` is called before each move. It answers `False` if it could not wait any longer."""
         self._before.append(listener)
 
     def after_move(self, listener) -> None:

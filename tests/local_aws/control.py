@@ -8,6 +8,7 @@ import json
 from ministack import app as ministack
 
 from tests.local_aws import context
+from tests.local_aws.clock import PATIENCE
 from tests.local_aws.durations import moment_of, rfc3339, seconds_of
 
 _routes = {}
@@ -58,14 +59,14 @@ def _tell_clock(_body):
 
 @route("POST", "clock")
 def _move_clock(body):
-    advance, moment = fields(body, advance=None, set=None)
+    advance, moment, patience = fields(body, advance=None, set=None, patience=PATIENCE)
     if (advance is None) == (moment is None):
         raise BadInput('give one of {"advance": "6h"} and {"set": "2026-11-01T02:00:00Z"}')
     if advance is not None:
-        context.clock.advance(seconds_of(advance))
+        quiet = context.clock.advance(seconds_of(advance), float(patience))
     else:
-        context.clock.set(moment_of(moment))
-    return _tell_clock({})
+        quiet = context.clock.set(moment_of(moment), float(patience))
+    return {**_tell_clock({}), "quiet": quiet}
 
 
 async def app(scope, receive, send) -> None:

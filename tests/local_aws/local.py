@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 
 from tests.local_aws import deploy
-from tests.local_aws.clock import preload, write_offset
+from tests.local_aws.clock import PATIENCE, preload, write_offset
 
 ROOT = Path(__file__).resolve().parents[2]
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -132,7 +132,7 @@ class LocalAws:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.endpoint}/_local/{path}", data=data)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=3600) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise ValueError(json.load(error)["error"]) from None
@@ -170,16 +170,42 @@ class LocalAws:
         """The next so many calls fail as if the service were down."""
         return self.control("outage", {"service": service, "operation": operation, "count": count, "region": region})
 
-    def delay(self, service: str, seconds: float, operation: str | None = None, count: int = 1) -> dict:
-        """The next so many calls are answered so many real seconds late, with what was true when they were made."""
-        return self.control("delay", {"service": service, "seconds": seconds, "operation": operation, "count": count})
+    def refuse(self, service: str, operation: str, code: str, count: int = 1, region: str | None = None) -> dict:
+        """The next so many calls are refused with an error of this code."""
+        return self.control(
+            "refuse", {"service": service, "operation": operation, "code": code, "count": count, "region": region}
+        )
+
+    def delay(self, service: str, seconds: float, operation: str | None = None, count: int = 1,
+              containing: str | None = None) -> dict:  # fmt: skip
+        """The next so many calls are answered so many real seconds late, with what was true when they were made: those
+        whose body has the text `containing`, if that is given."""
+        return self.control("delay", {"service": service, "seconds": seconds, "operation": operation, "count": count,
+                                      "containing": containing})  # fmt: skip
+
+    def forget(self) -> None:
+        """Nothing is throttled, down or delayed any more; what waits is answered."""
+        self.control("throttle/forget", {})
+
+    def delays(self) -> list:
+        """The delays that are still armed."""
+        return self.control("delay")["armed"]
 
     def transaction_conflict(self, count: int = 1) -> dict:
         return self.control("transaction-conflict", {"count": count})
 
-    def settle(self, seconds: float = 5) -> bool:
-        """Waits till nothing is under way (see patches/quiet.py)."""
+    def settle(self, seconds: float = PATIENCE) -> None:
+        """Waits till nothing is under way (see patches/quiet.py); raises if that takes longer."""
+        if not self.is_quiet_within(seconds):
+            raise TimeoutError(f"still under way after {seconds:g} s")
+
+    def is_quiet_within(self, seconds: float) -> bool:
+        """Waits till nothing is under way, for so long at most."""
         return self.control("settle", {"seconds": seconds})["quiet"]
+
+    def invocations(self) -> int:
+        """How many invocations of functions are running."""
+        return self.control("invocations")["running"]
 
     def fault(self, point: str) -> dict:
         return self.control("faults", {"point": point})
@@ -257,11 +283,19 @@ class RemoteClock:
     def now(self) -> str:
         return self._aws.control("clock")["now"]
 
-    def advance(self, span: str) -> str:
-        return self._aws.control("clock", {"advance": span})["now"]
+    def advance(self, span: str, patience: float | None = None) -> str:
+        """Moves time once nothing is under way, and answers once nothing is any more: raises if that takes too long. With a
+        `patience` it moves after so many seconds whatever is under way."""
+        return self._moved({"advance": span}, patience)
 
-    def set(self, moment: str) -> str:
-        return self._aws.control("clock", {"set": moment})["now"]
+    def set(self, moment: str, patience: float | None = None) -> str:
+        return self._moved({"set": moment}, patience)
+
+    def _moved(self, move: dict, patience: float | None) -> str:
+        answer = self._aws.control("clock", {**move, "patience": PATIENCE if patience is None else patience})
+        if patience is None and not answer["quiet"]:
+            raise TimeoutError(f"still under way after {PATIENCE:g} s: {move}")
+        return answer["now"]
 
 
 def fresh_folder(state_dir: Path) -> None:

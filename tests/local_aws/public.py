@@ -76,7 +76,15 @@ def take_back(region: str, name: str) -> None:
     parameters(region).pop(name)
 
 
-def register(region: str, owner: str, name: str, created: float, architecture: str, deprecated: float | None) -> str:
+def register(
+    region: str,
+    owner: str,
+    name: str,
+    created: float,
+    architecture: str,
+    deprecated: float | None,
+    root_volume_gb: int | None,
+) -> str:
     """A new public image; once it is deprecated, listings leave it out."""
     with _lock:
         image_id = "ami-" + "".join(random.choices("0123456789abcdef", k=17))
@@ -86,6 +94,9 @@ def register(region: str, owner: str, name: str, created: float, architecture: s
         image["CreationDate"] = rfc3339(created)
         if deprecated is not None:
             image["DeprecationTime"] = rfc3339(deprecated)
+        if root_volume_gb is not None:
+            disk = {"VolumeSize": str(root_volume_gb), "VolumeType": "gp3", "DeleteOnTermination": "true"}
+            image["BlockDeviceMappings"] = [{"DeviceName": root, "Ebs": disk}]
         images(region)[image_id] = image
         return image_id
 
@@ -187,8 +198,15 @@ def _take_back(body):
 
 @control.route("POST", "images")
 def _register(body):
-    region, owner, name, created, architecture, deprecated = control.fields(
-        body, "region", "owner", "name", creation_date=None, architecture="x86_64", deprecation_time=None
+    region, owner, name, created, architecture, deprecated, root_volume_gb = control.fields(
+        body,
+        "region",
+        "owner",
+        "name",
+        creation_date=None,
+        architecture="x86_64",
+        deprecation_time=None,
+        root_volume_gb=None,
     )
     if architecture not in ("x86_64", "arm64"):
         raise control.BadInput(f"architecture {architecture!r} is neither x86_64 nor arm64")
@@ -196,7 +214,7 @@ def _register(body):
         raise control.BadInput(f"owner {owner!r} is not an account's 12 digits")
     moment = time.time() if created is None else moment_of(created)
     deprecation = None if deprecated is None else moment_of(deprecated)
-    return {"image_id": register(region, owner, name, moment, architecture, deprecation)}
+    return {"image_id": register(region, owner, name, moment, architecture, deprecation, root_volume_gb)}
 
 
 @control.route("POST", "images/withdraw")

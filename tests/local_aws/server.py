@@ -53,7 +53,8 @@ async def serve(app, socket_fd: int) -> None:
 
     config = Config()
     config.bind = [f"fd://{socket_fd}"]
-    config.keep_alive_timeout = 75
+    # Seconds. An idle connection that the server closes just as a client uses it again is an error for that client.
+    config.keep_alive_timeout = 24 * 3600
     config.loglevel = "WARNING"
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -8,8 +8,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 ACCOUNT = "000000000000"
-OURS = {"Null": {"aws:ResourceTag/prism:build-id": "false"}}
-MADE = {"StringLike": {"aws:ResourceTag/Ec2ImageBuilderArn": f"arn:aws:imagebuilder:us-east-1:{ACCOUNT}:image/prism-*"}}
+MADE = {
+    "StringEquals": {"aws:ResourceTag/CreatedBy": "EC2 Image Builder"},
+    "StringLike": {"aws:ResourceTag/Ec2ImageBuilderArn": f"arn:aws:imagebuilder:us-east-1:{ACCOUNT}:image/prism-*"},
+}
+OURS = {**MADE, "Null": {"aws:ResourceTag/prism:build-id": "false"}}
 
 
 def policy(*statements) -> str:
@@ -94,16 +97,24 @@ def test_images_and_snapshots_are_removed_by_their_tags(guarded, caller, made):
     )("ec2")
     _, image, snapshot = made()
     ec2.deregister_image(ImageId=image)
+    with pytest.raises(ClientError, match="InvalidSnapshot.InUse"):
+        ec2.delete_snapshot(SnapshotId=snapshot)
     ec2.delete_snapshot(SnapshotId=snapshot)
     with pytest.raises(ClientError, match="InvalidSnapshot.NotFound"):
         guarded.client("ec2").describe_snapshots(SnapshotIds=[snapshot])
     with pytest.raises(ClientError, match="UnauthorizedOperation"):
         ec2.deregister_image(ImageId=image)  # what is gone has no tags
+    for missing in ("prism:build-id", "CreatedBy", "Ec2ImageBuilderArn"):
+        _, image, snapshot = made()
+        guarded.client("ec2").delete_tags(Resources=[image, snapshot], Tags=[{"Key": missing}])
+        with pytest.raises(ClientError, match="UnauthorizedOperation"):
+            ec2.deregister_image(ImageId=image)
+        if missing != "prism:build-id":
+            with pytest.raises(ClientError, match="UnauthorizedOperation"):
+                ec2.delete_snapshot(SnapshotId=snapshot)
     _, image, snapshot = made("other")
-    guarded.client("ec2").delete_tags(Resources=[image], Tags=[{"Key": "prism:build-id"}])
     with pytest.raises(ClientError, match="UnauthorizedOperation"):
         ec2.deregister_image(ImageId=image)
-    guarded.client("ec2").deregister_image(ImageId=image)
     with pytest.raises(ClientError, match="UnauthorizedOperation"):
         ec2.delete_snapshot(SnapshotId=snapshot)
 
@@ -120,6 +131,65 @@ def test_every_parameter_must_be_allowed(caller):
     for names in (["/mine/a", "/yours/b"], ["/yours/b", "/mine/a"], ["/mine/a", "/aws/service/b"]):
         with pytest.raises(ClientError, match="AccessDenied"):
             ssm.get_parameters(Names=names)
+
+
+def test_a_pipeline_is_started_by_who_may_read_it(guarded, caller):
+    start = "imagebuilder:StartImagePipelineExecution"
+    pipeline = f"arn:aws:imagebuilder:us-east-1:{ACCOUNT}:image-pipeline/none"
+    with pytest.raises(ClientError, match="not authorized"):
+        caller((start, pipeline))("imagebuilder").start_image_pipeline_execution(imagePipelineArn=pipeline)
+    both = caller((start, pipeline), ("imagebuilder:GetImagePipeline", pipeline))("imagebuilder")
+    with pytest.raises(both.exceptions.ResourceNotFoundException):
+        both.start_image_pipeline_execution(imagePipelineArn=pipeline)
+
+
+def test_items_are_read_and_written_by_their_leading_keys(guarded, caller):
+    """One by one, in a batch, and each of a transaction by itself."""
+    table = guarded.outputs["TableName"]
+    arn = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/{table}"
+
+    def keys(*of):
+        return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(of)}}
+
+    dynamodb = caller(
+        ("dynamodb:PutItem", arn, keys("NOTICE#*", "CLAIM")),
+        ("dynamodb:BatchWriteItem", arn, keys("NOTICE#*")),
+        ("dynamodb:ConditionCheckItem", arn, keys("POLICY")),
+        ("dynamodb:Query", arn, keys("CLAIM")),
+    )("dynamodb")
+
+    def item(key):
+        return {"id": {"S": key}}
+
+    def put(key):
+        return {"Put": {"TableName": table, "Item": item(key)}}
+
+    def check(key):
+        return {"ConditionCheck": {"TableName": table, "Key": item(key), "ConditionExpression": "attribute_not_exists(id)"}}
+
+    def query(key):
+        return dynamodb.query(TableName=table, KeyConditionExpression="#id = :id", ExpressionAttributeNames={"#id": "id"},
+                              ExpressionAttributeValues={":id": {"S": key}})  # fmt: skip
+
+    def batch(*of):
+        dynamodb.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item(key)}} for key in of]})
+
+    dynamodb.put_item(TableName=table, Item=item("CLAIM"))
+    batch("NOTICE#1", "NOTICE#2")
+    dynamodb.transact_write_items(TransactItems=[put("NOTICE#3"), put("CLAIM"), check("POLICY")])
+    assert query("CLAIM")["Count"] == 1
+    refused = [
+        lambda: dynamodb.put_item(TableName=table, Item=item("LEDGER")),
+        lambda: batch("NOTICE#1", "CLAIM"),
+        lambda: dynamodb.transact_write_items(TransactItems=[put("CLAIM"), put("LEDGER")]),
+        lambda: dynamodb.transact_write_items(TransactItems=[put("LEDGER"), put("CLAIM")]),
+        lambda: dynamodb.transact_write_items(TransactItems=[put("POLICY"), check("POLICY")]),
+        lambda: dynamodb.transact_write_items(TransactItems=[put("CLAIM"), check("LEDGER")]),
+        lambda: query("LEDGER"),
+    ]
+    for call in refused:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call()
 
 
 @pytest.fixture
@@ -175,3 +245,12 @@ def test_a_state_machine_writes_the_keys_that_its_role_may(guarded, ran):
     assert ran(sdk, update("OTHER"), mine) == "DynamoDb.DynamoDbException"
     assert ran("arn:aws:states:::dynamodb:updateItem", update("OTHER"), mine) == "DynamoDB.AmazonDynamoDBException"
     assert ran(sdk, update("CLAIM"), ("dynamodb:PutItem", arn)) == "DynamoDb.DynamoDbException"
+
+    def together(*keys):
+        return {"TransactItems": [{"Update": update(key)} for key in keys]}
+
+    transaction = "arn:aws:states:::aws-sdk:dynamodb:transactWriteItems"
+    both = ("dynamodb:UpdateItem", arn, {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["CLAIM", "TOKEN"]}})
+    assert ran(transaction, together("CLAIM", "TOKEN"), both) is None
+    assert ran(transaction, together("CLAIM", "TOKEN"), mine) == "DynamoDb.DynamoDbException"
+    assert ran(transaction, together("CLAIM"), ("dynamodb:PutItem", arn)) == "DynamoDb.DynamoDbException"

@@ -157,6 +157,8 @@ def test_copying_deprecating_and_removing_an_image(aws):
     with pytest.raises(ClientError, match="InvalidSnapshot.InUse"):
         ec2.delete_snapshot(SnapshotId=snapshot)
     ec2.deregister_image(ImageId=copied)
+    with pytest.raises(ClientError, match="InvalidSnapshot.InUse"):
+        ec2.delete_snapshot(SnapshotId=snapshot)
     ec2.delete_snapshot(SnapshotId=snapshot)
     with pytest.raises(ClientError, match="InvalidSnapshot.NotFound"):
         ec2.describe_snapshots(SnapshotIds=[snapshot])

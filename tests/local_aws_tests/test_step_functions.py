@@ -98,12 +98,12 @@ def test_a_function_that_dies(run, ended):
         assert json.loads(ended(arn)["output"]) == {"error": "Runtime.ExitError"}
 
 
-def test_parking_a_token_on_an_item(aws, states, run, ended):
+def test_storing_a_token_in_a_transaction(aws, states, run, ended):
     item = f"claim-{uuid.uuid4()}"
     table = aws.client("dynamodb")
 
     def parked():
-        found = table.get_item(TableName=aws.outputs["TableName"], Key={"id": {"S": item}}).get("Item", {})
+        found = table.get_item(TableName=aws.outputs["TableName"], Key={"id": {"S": f"{item}-token"}}).get("Item", {})
         return found.get("task_token", {}).get("S")
 
     arn = run(path="park", id=item, seconds=3600)
@@ -111,6 +111,12 @@ def test_parking_a_token_on_an_item(aws, states, run, ended):
     assert json.loads(ended(run(path="park", id=item, seconds=3600))["output"]) == {"parked": "no"}
     states.send_task_success(taskToken=token, output='"your turn"')
     assert ended(arn)["output"] == '"your turn"'
+
+
+def test_a_conflict_of_transactions_has_the_name_that_a_state_catches(aws, run, ended):
+    aws.transaction_conflict()
+    arn = run(path="park", id=f"claim-{uuid.uuid4()}", seconds=3600)
+    assert json.loads(ended(arn)["output"]) == {"parked": "no"}
 
 
 def test_stopping_ends_a_callback_at_once_and_is_told(aws, states, run):

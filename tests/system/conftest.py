@@ -20,7 +20,8 @@ def deployed(name: str, **more) -> LocalAws:
     """A new embedded AWS in a folder of its own, at 10:00 of a Monday. What failed runs have left is cleared away."""
     for folder in (ROOT / "target").glob(f"test-system-{name}-*"):
         if not Path(f"/proc/{folder.name.rsplit('-', 1)[-1]}").exists():
-            shutil.rmtree(folder)
+            # Another process of the same run may be clearing it away as well.
+            shutil.rmtree(folder, ignore_errors=True)
     return LocalAws.start(ROOT / f"target/test-system-{name}-{os.getpid()}", ROOT / "infra/template.yaml",
                           ROOT / "target/lambda", at=f"{FIRST_DAY}T10:00:00Z", **more)  # fmt: skip
 
@@ -51,11 +52,19 @@ def shared(request):
     yield from shared_by("shared", request)
 
 
+@pytest.fixture(scope="session")
+def roles(request):
+    """The same, with all roles enforced."""
+    yield from shared_by("roles", request, auth=True, parameters={"ImageMetadata": "false"})
+
+
 @pytest.fixture
-def world(shared):
-    """A test's own templates and base images, on a day of its own. Whatever the test does, the ledger balances at
-    its end, every notice was published once, and nothing was set aside that the test has not looked at."""
-    yield from lived(shared.world())
+def world(request):
+    """A test's own templates and base images, on a day of its own, where roles are enforced if the test uses `roles`.
+    Whatever the test does, the ledger balances at its end, every notice was published once, and nothing was set aside
+    that the test has not looked at."""
+    deployment = request.getfixturevalue("roles" if "roles" in request.fixturenames else "shared")
+    yield from lived(deployment.world())
 
 
 def lived(world: World):

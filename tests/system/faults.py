@@ -23,6 +23,7 @@ def check(template) -> None:
     complete = []
     for build in template.builds():
         assert build["ending"], build["id"]
+        assert world.table.get("TOKEN", build["id"]) is None, build["id"]
         _check_run(world, build)
         endings = [one for one in template.journal() if one["subject"] == f"{build['id']}:closed"]
         reserved = [one for one in template.journal("reserve") if one["subject"] == build["id"]]
@@ -67,12 +68,15 @@ class Kill:
     """A function that dies at a point the next time it gets there."""
 
     def __init__(self, world, point: str):
-        self.point, self.file = point, world.aws.state_dir / "faults" / point
+        self.aws, self.point, self.file = world.aws, point, world.aws.state_dir / "faults" / point
 
     def __enter__(self):
         self.file.touch()
 
     def __exit__(self, failure, *_):
+        # What a test awaits can be seen before the function that wrote it has reached the point.
+        if self.file.exists() and not failure:
+            self.aws.settle()
         met = not self.file.exists()
         self.file.unlink(missing_ok=True)
         assert met or failure, f"nothing came by {self.point}"

@@ -13,9 +13,11 @@ NEW_CONTENT = "a build of new content"
 FAILED_TEST = "a failed test"
 STOPPED = "an execution that is stopped"
 FOLLOWED = "a request that waits for a build to end"
-REFUSED = "a request that waits for a build to end and then can't be built"
+GONE = "a request that waits for a build to end and whose template is gone by then"
 TAKEN_OVER = "an urgent request that takes a waiting build's place"
-APPROVED = "a person's approval of a waiting build"
+APPROVED = "a start by hand that approves a waiting low-level update"
+GRANTED = "a person's approval of emergency money"
+TOLD = "a critical update that waits for approval"
 ARCHITECTURES = "a request for two architectures"
 MOVED = "a base image that moves"
 MOVED_MEANWHILE = "a base image that moves during the first build on it"
@@ -69,7 +71,7 @@ def _stopped(world, kill):
         world.until(lambda: not template.held())
         world.aws.settle()
     assert template.endings() == ["stopped"]
-    _reconciled(world)
+    reconciled(world)
     return template
 
 
@@ -90,17 +92,20 @@ def _followed(world, kill):
     return template
 
 
-def _refused(world, kill):
+def _gone(world, kill):
     template = world.template().will("succeed", seconds=600)
-    world.ended(world.start_with({"template": template.name, "colour": 1}, f"after-{template.target}-1"))
     first = world.start(template)
     template.runs()
     template.apply({**template.written, "packages": {"system": ["git", "curl"]}})
     world.ended(world.start(template))
+    world.table.delete("TEMPLATES", template.name)
     with kill:
         world.advance("11m")
         assert world.ended(first)["status"] == "SUCCEEDED"
     assert template.endings() == ["complete"]
+    world.until(lambda: template.claim()["next"] is None)
+    [skipped] = template.journal("skip")
+    assert "is not known" in skipped["reasons"][0], skipped
     return template
 
 
@@ -129,18 +134,59 @@ def _taken_over(world, kill):
 
 def _approved(world, kill):
     template = world.template()
-    world.publish(template.base)
-    [moved] = world.watch()["moved"]
-    [update] = template.updates()
-    world.table.put(**{**update, "security_level": "low"})
-    waiting = world.start_with({"template": template.name, "cause": {"updates": [moved]}})
-    assert "approval" in template.waits()["reason"]
+    waiting = waits_for_approval(world, template, "low")
     template.will("succeed")
     with kill:
         assert world.ended(world.start(template))["status"] == "SUCCEEDED"
         assert world.ended(waiting)["status"] == "SUCCEEDED", "it does not wait for a day"
-    assert template.endings() == ["complete"]
+    assert template.endings() == ["complete", "complete"]
     return template
+
+
+def _granted(world, kill):
+    world.policy(emergency_needs_approval=True)
+    template = world.template().will("succeed")
+    waiting = world.start(template, urgent=True)
+    assert "approval" in template.waits()["reason"]
+    with kill:
+        assert world.ended(world.decide(template.build()["id"]))["status"] == "SUCCEEDED"
+        assert world.ended(waiting)["status"] == "SUCCEEDED", "it does not wait for a day"
+    assert template.endings() == ["complete"] and len(template.journal("approve")) == 1
+    return template
+
+
+def _told(world, kill):
+    world.policy(emergency_needs_approval=True)
+    template = world.template()
+    template.built()
+    world.publish(template.base)
+    world.watch()
+    template.waits()
+    world.aws.settle()
+    world.table.put(**{**template.updates()[-1], "security_level": "critical"})
+    template.will("succeed")
+    with kill:
+        waiting = world.look(template)
+        world.until(lambda: "approval" in template.waits()["reason"])
+        try:
+            world.invoke("schedule-builds")
+        except RuntimeError:
+            world.invoke("schedule-builds")
+    world.until(lambda: template.notices("approval-needed"))
+    assert world.ended(world.decide(template.builds()[-1]["id"]))["status"] == "SUCCEEDED"
+    assert world.ended(waiting)["status"] == "SUCCEEDED"
+    world.aws.settle()
+    assert len(template.notices("approval-needed")) == 1
+    return template
+
+
+def waits_for_approval(world, template, level: str, name: str | None = None) -> str:
+    """Its image lacks a fix of this level. Answers the execution of the rebuild, which waits for approval."""
+    template.built()
+    patches.found(template, "openssl 3.0.17-1~deb12u3", level=level)
+    waiting = world.look(template, name)
+    assert "approval" in template.waits()["reason"]
+    return waiting
 
 
 def _architectures(world, kill):
@@ -173,7 +219,7 @@ def _moved(world, kill):
         world.aws.settle()
     [update] = template.updates()
     assert update["responded_at"]
-    assert len(template.notices("update-available")) == 1 and len(world.executions_of(template)) == 2
+    assert len(template.notices("update-available")) == 1 and len(template.builds()) == 2
     return _built_in_the_window(world, template)
 
 
@@ -191,7 +237,7 @@ def _moved_under_many(world, kill):
         world.aws.settle()
     assert len(template.notices("update-available")) == 1
     for one in (template, *others):
-        assert len(world.executions_of(one)) == 2
+        assert len(one.builds()) == 2
         one.will("succeed")
     world.set_clock("02:00")
     for one in others:
@@ -345,9 +391,9 @@ def _patched(world, kill):
     template.built()
     with kill:
         for number, lacking in enumerate(("openssl 1:3.2.2-1", "curl 8.11.1-4"), start=1):
-            patch = patches.found(template, lacking, level="critical", release="2023.9.20251117", number=number)
+            patches.found(template, lacking, level="critical", release="2023.9.20251117", number=number)
             template.will("succeed")
-            assert world.ended(patches.asked_for(template, patch))["status"] == "SUCCEEDED"
+            assert world.ended(world.look(template))["status"] == "SUCCEEDED"
     assert template.endings() == ["complete"] * 3
     assert patches.left(template) == patches.components(template, 3)[:1]
     return template
@@ -424,7 +470,7 @@ def _started_late(world, kill):
     _start_image(world, template.will("succeed"))
     world.until(lambda: world.table.get("CLEARING", template.build()["id"])["cleared_at"] is None)
     with kill:
-        _reconciled(world)
+        reconciled(world)
     build = template.build()
     assert template.endings() == ["stopped"] and build["reservation"]["state"]["state"] == "settled"
     return template
@@ -458,7 +504,7 @@ def _start_image(world, template):
     world.until(started)
 
 
-def _reconciled(world):
+def reconciled(world) -> None:
     """Past the time that things have to come by themselves."""
     world.advance("6m")
     world.invoke("reconcile-builds")
@@ -471,9 +517,11 @@ HAPPENINGS = {
     FAILED_TEST: _failed_test,
     STOPPED: _stopped,
     FOLLOWED: _followed,
-    REFUSED: _refused,
+    GONE: _gone,
     TAKEN_OVER: _taken_over,
     APPROVED: _approved,
+    GRANTED: _granted,
+    TOLD: _told,
     ARCHITECTURES: _architectures,
     MOVED: _moved,
     MOVED_MEANWHILE: _moved_meanwhile,

@@ -9,18 +9,12 @@ def found(template, *at_least: str, level: str = "high", release: str | None = N
     """Records that the image of a template's build lacks fixes (`openssl 1:3.0.7-1`); answers the patch's id."""
     fixes = [dict(zip(("package", "version"), one.split(" ", 1))) for one in at_least]
     build = template.build(number)
-    lacks = _digest("\n".join(sorted(at_least)))
+    lacks = digest("\n".join(sorted(at_least)))
     patch = {"id": f"{build['id']}/{lacks}", "base": template.base.name, "level": level, "release": release,
              "base_image_id": build["frozen"]["base_image_id"], "advisories": [f"ADV-2026-{lacks[:4]}"], "fixes": [],
              "at_least": fixes, "reasons": ["it lacks a fix"], "found_at": template.world.aws.clock.now()}  # fmt: skip
     template.world.table.put(template.partition, f"PATCH#{template.base.architecture}#{number:08}#{lacks}", **patch)
     return patch["id"]
-
-
-def asked_for(template, patch: str, name: str | None = None) -> str:
-    """Starts the execution of a patch, under the name that it always has unless another is given; answers its ARN."""
-    given = {"template": template.name, "architectures": [template.base.architecture], "cause": {"patches": [patch]}}
-    return template.world.start_with(given, name or f"patch-{_digest(patch)}")
 
 
 def components(template, number: int) -> list:
@@ -53,5 +47,5 @@ def installed(template, number: int = 1) -> list | None:
     return kept and json.loads(zlib.decompress(bytes(kept["list"]), -15))
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]

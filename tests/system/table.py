@@ -16,7 +16,7 @@ class Table:
     def get(self, pk: str, sk: str) -> dict | None:
         key = {"pk": {"S": pk}, "sk": {"S": sk}}
         item = self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get("Item")
-        return item and _plain(item)
+        return item and plain(item)
 
     def query(self, pk: str, prefix: str = "") -> list:
         condition, values = "pk = :pk", {":pk": {"S": pk}}
@@ -25,21 +25,33 @@ class Table:
         pages = self.client.get_paginator("query").paginate(
             TableName=self.name, KeyConditionExpression=condition, ExpressionAttributeValues=values,
             ConsistentRead=True)  # fmt: skip
-        return [_plain(item) for page in pages for item in page["Items"]]
+        return [plain(item) for page in pages for item in page["Items"]]
 
     def all(self) -> list:
         pages = self.client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
-        return [_plain(item) for page in pages for item in page["Items"]]
+        return [plain(item) for page in pages for item in page["Items"]]
 
     def put(self, pk: str, sk: str, **fields) -> None:
         item = {"pk": pk, "sk": sk, **fields}
         self.client.put_item(TableName=self.name, Item={name: _write.serialize(_stored(v)) for name, v in item.items()})
 
+    def replace(self, pk: str, sk: str, name: str, old, new) -> bool:
+        """Replaces one attribute if it is what it was; says whether it did."""
+        values = {":old": _write.serialize(_stored(old)), ":new": _write.serialize(_stored(new))}
+        try:
+            self.client.update_item(
+                TableName=self.name, Key={"pk": {"S": pk}, "sk": {"S": sk}}, UpdateExpression="SET #name = :new",
+                ConditionExpression="#name = :old", ExpressionAttributeNames={"#name": name},
+                ExpressionAttributeValues=values)  # fmt: skip
+        except self.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
     def delete(self, pk: str, sk: str) -> None:
         self.client.delete_item(TableName=self.name, Key={"pk": {"S": pk}, "sk": {"S": sk}})
 
 
-def _plain(item: dict) -> dict:
+def plain(item: dict) -> dict:
     return {name: _value(_read.deserialize(value)) for name, value in item.items()}
 
 

@@ -15,7 +15,7 @@ REGIONS = ["us-west-2", "eu-west-1"]
 def world(world):
     """Leaves no trouble behind: other tests share the base images."""
     yield world
-    world.aws.control("throttle/forget", {})
+    world.aws.forget()
     for region in [world.aws.region, *REGIONS]:
         for one in world.table.query(f"TROUBLE#{region}"):
             world.table.delete(one["pk"], one["sk"])
@@ -236,7 +236,7 @@ def test_a_look_that_is_overtaken_does_not_take_what_it_saw_for_a_move_back(worl
     slow = threading.Thread(target=world.watch)
     slow.start()
     time.sleep(2)
-    world.aws.control("throttle/forget", {})
+    world.aws.forget()
     after = world.publish(base)
     assert len(world.watch()["moved"]) == 1
     slow.join()
@@ -278,7 +278,7 @@ def test_a_region_that_is_down_does_not_stop_the_others(world):
     runs = {run["region"]: run for run in world.invoke("watch-base-images")["regions"]}
     assert runs["us-east-1"]["troubles"] == {"unreachable": runs["us-east-1"]["watched"]}
     assert len(updates(world, base, "us-west-2")) == 1
-    world.aws.control("throttle/forget", {})
+    world.aws.forget()
     assert "unreachable" not in world.watch()["troubles"] and world.trouble(base) is None
 
 
@@ -298,7 +298,7 @@ def test_missing_withdrawn_throttled_and_unreachable_are_four_troubles(world):
         world.aws.outage("ssm", "GetParameters", count=300)
         assert world.watch()["troubles"]["unreachable"] >= 1
         kinds.append(world.trouble(base)["kind"])
-        world.aws.control("throttle/forget", {})
+        world.aws.forget()
 
     look()
     unreachable()
@@ -311,11 +311,11 @@ def test_missing_withdrawn_throttled_and_unreachable_are_four_troubles(world):
     world.aws.throttle("ec2", "DescribeImages", count=100)
     look()
     since = world.trouble(base)["since"]
-    world.aws.control("throttle/forget", {})
+    world.aws.forget()
     world.aws.outage("ec2", "DescribeImages", count=100)
     look()
     assert world.trouble(base)["since"] == since
-    world.aws.control("throttle/forget", {})
+    world.aws.forget()
     world.aws.control("public-parameters/withdraw", {"region": "us-east-1", "name": base.parameter})
     look()
     since = world.trouble(base)["since"]
@@ -333,7 +333,7 @@ def test_a_run_in_which_nothing_could_be_asked_is_a_failed_run(world):
     world.aws.outage("ec2", "DescribeImages", count=200)
     with pytest.raises(RuntimeError, match="TransientFault"):
         world.watch()
-    world.aws.control("throttle/forget", {})
+    world.aws.forget()
     world.aws.settle()
     world.inbox.set_aside()
     world.watch()
@@ -402,3 +402,29 @@ def test_a_hint_of_a_listed_topic_is_a_look_and_one_of_another_or_soon_after_a_l
     world.advance("2m")
     [run] = world.invoke("watch-base-images", hint(listed[1]))["regions"]
     assert len(run["moved"]) == 1 and len(updates(world, base)) == count + 2
+
+
+def test_a_build_waits_while_the_current_image_is_gone_though_its_parameter_names_it(world):
+    template = world.template(world.base("amazon-linux-2023"))
+    template.built()
+    current = world.table.get(*template.base.tracked)["current"]["image_id"]
+    world.aws.control("images/withdraw", {"region": "us-east-1", "image_id": current})
+    for _ in range(16):
+        world.advance("15m")
+        world.watch()
+    trouble = world.trouble(template.base)
+    assert (trouble["kind"], trouble["gone"]) == ("absent", current), trouble
+    world.advance("1h")
+    world.watch()
+    [told] = [one for one in world.inbox.all() if one.kind == "base-image-trouble" and current in one.body]
+    assert "which does not exist any more" in told.body
+    world.start(template)
+    assert f"whose parameter names {current}, which does not exist any more" in template.waits()["reason"]
+    world.advance("1h")
+    assert template.endings() == ["complete", None], "it waits, and does not fail"
+    template.will("succeed")
+    world.publish(template.base)
+    world.watch()
+    assert world.trouble(template.base) is None
+    world.set_clock("02:00")
+    world.until(lambda: template.endings()[-1] == "complete" and len(template.builds()) > 2)

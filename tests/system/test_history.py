@@ -75,8 +75,14 @@ def moment(release: dict) -> datetime:
     return datetime.fromisoformat(release["date"]).replace(hour=6, tzinfo=timezone.utc)
 
 
-@pytest.mark.parametrize("every", [timedelta(minutes=15), timedelta(weeks=1), timedelta(weeks=4)],
-                         ids=["15 minutes", "a week", "four weeks"])  # fmt: skip
+@pytest.mark.parametrize(
+    "every",
+    [
+        pytest.param(timedelta(minutes=15), id="15 minutes", marks=pytest.mark.long),
+        pytest.param(timedelta(weeks=1), id="a week", marks=pytest.mark.long),
+        pytest.param(timedelta(weeks=4), id="four weeks"),
+    ],
+)
 def test_every_release_that_a_look_could_see_is_one_move_in_its_order(world, releases, every):
     upstream = Upstream(world, f"ecs-every-{int(every.total_seconds())}", releases)
     visible = upstream.live_with_a_look(every)

@@ -1,6 +1,6 @@
 """What ended builds leave in Image Builder and EC2 is removed; what others have left is not taken for a build's own."""
 
-from tests.system import faults
+from tests.system import faults, foreign
 
 
 def test_a_build_that_is_stopped_while_it_is_distributed_leaves_an_image_in_no_region(world):
@@ -15,6 +15,7 @@ def test_a_build_that_is_stopped_while_it_is_distributed_leaves_an_image_in_no_r
     world.until(lambda: not template.held())
     world.aws.settle()
     assert not any(_images(world, template, region) for region in ("us-east-1", "eu-west-1"))
+    assert template.snapshots() == [], "EC2 says once that it is still in use"
     world.advance("6m")
     world.invoke("reconcile-builds")
     faults.check(template)
@@ -56,6 +57,38 @@ def test_a_build_is_not_made_of_a_recipe_that_a_deleted_stack_has_left(world):
     faults.check(template)
 
 
+def test_a_build_is_not_made_of_a_recipe_or_component_that_somebody_else_has_made(world):
+    """Whoever may make recipes can work out the name and the number of the next one, and its components' names."""
+    template, client = world.template(), world.aws.client("imagebuilder")
+    template.will("hang")
+    stopped = world.start(template)
+    run = template.runs()["run"]
+    planned = client.get_image(imageBuildVersionArn=run["arn"])["image"]["imageRecipe"]
+    world.stop(stopped)
+    world.until(lambda: template.endings() == ["stopped"])
+    theirs = client.create_component(name=f"theirs-{template.name}", semanticVersion="1.0.0", platform="Linux",
+                                     data=foreign.DOCUMENT, clientToken=f"theirs-{template.name}")["componentBuildVersionArn"]  # fmt: skip
+    other = {
+        "it has other components": {"components": [{"componentArn": theirs}]},
+        "it has other volumes": {"blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": {"volumeSize": 16_000}}]},
+        "it tags AMIs otherwise": {"amiTags": {"Owner": "somebody else"}},
+        "it runs user data": {"additionalInstanceConfiguration": {"userDataOverride": "IyEvYmluL3NoCg=="}},
+    }
+    same = ("name", "parentImage", "components", "blockDeviceMappings", "amiTags")
+    for number, (told, fields) in enumerate(other.items(), 2):
+        tags = {**planned["amiTags"], "prism:build-id": f"{template.target}-{number}"}
+        given = {**{field: planned[field] for field in same}, "amiTags": tags, **fields}
+        client.create_image_recipe(**given, semanticVersion=f"1.0.{number}", clientToken=f"{number}-{template.name}")
+        assert world.ended(world.start(template))["status"] == "FAILED"
+        build = template.build(number)
+        assert f"{told}, so it is another build's: delete it" in build["ending"]["message"]
+        assert build["run"] is None and build["reservation"]["state"]["state"] == "released"
+    world.advance("6m")
+    world.invoke("reconcile-builds")
+    world.aws.settle()
+    faults.check(template)
+
+
 def _image_of(world, client, recipe: str) -> str:
     """An image that the deleted stack made of the recipe: no cost of a build of this one."""
     builders = client.list_infrastructure_configurations()["infrastructureConfigurationSummaryList"]
@@ -70,9 +103,7 @@ def _take_away_what_was_let_be(world, image: str) -> None:
     ec2 = world.aws.client("ec2")
     made_by = [{"Name": "tag:Ec2ImageBuilderArn", "Values": [image]}]
     [ami] = ec2.describe_images(Owners=["self"], Filters=made_by)["Images"]
-    ec2.deregister_image(ImageId=ami["ImageId"])
-    for disk in ami["BlockDeviceMappings"]:
-        ec2.delete_snapshot(SnapshotId=disk["Ebs"]["SnapshotId"])
+    ec2.deregister_image(ImageId=ami["ImageId"], DeleteAssociatedSnapshots=True)
 
 
 def _tracked(world, template) -> str:

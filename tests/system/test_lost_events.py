@@ -1,5 +1,7 @@
 """Events are hints: what one has not told, reconcile-builds finds."""
 
+from tests.system import patches
+
 
 def test_the_lost_end_of_an_image_is_found(world):
     template = world.template()
@@ -29,6 +31,7 @@ def test_the_end_of_an_image_that_is_told_again_changes_nothing(world):
     world.invoke("finish-image", {"resources": [build["run"]["arn"]]})
     world.aws.settle()
     assert template.builds() == [build]
+    assert world.table.get("CLEARING", build["id"]) is None
 
 
 def test_the_end_of_an_image_that_is_not_ours_is_passed_over(world):
@@ -64,13 +67,11 @@ def test_a_rebuild_whose_execution_ended_before_it_was_planned_is_asked_for_agai
     world.watch()
     template.waits()
     world.aws.settle()
-    [lost] = [arn for arn in world.executions_of(template) if ":update-" in arn]
-    _unplan(world, template, lost)
+    _forget(world, template)
     assert world.invoke("reconcile-builds")["unasked"] == 0, "it may still be on its way"
     world.advance("31m")
     assert world.invoke("reconcile-builds")["unasked"] == 1
     template.waits()
-    assert template.held()["execution"] == f"{lost}-2"
     world.aws.settle()
     assert world.invoke("reconcile-builds")["unasked"] == 0
     template.will("succeed")
@@ -81,13 +82,25 @@ def test_a_rebuild_whose_execution_ended_before_it_was_planned_is_asked_for_agai
     assert world.invoke("reconcile-builds")["unasked"] == 0
 
 
-def _unplan(world, template, execution):
-    """Has an execution end, and its build be none of its request: as if it had ended before it was planned."""
+def _forget(world, template) -> None:
+    """Has the rebuild of a template be as if nobody had ever planned it."""
+    execution = template.held()["execution"]
     world.stop(execution)
     world.until(lambda: not template.held())
     world.aws.settle()
-    name = execution.rsplit(":", 1)[1]
-    world.table.delete(f"REQUEST#{name}", "REQUEST")
+    claim = {name: value for name, value in template.claim().items() if name not in ("hold", "wanted")}
+    world.table.put(**claim)
+
+
+def test_a_look_that_nobody_took_up_is_started_again_after_ten_minutes(world):
+    template = world.template()
+    template.built()
+    patches.found(template, "openssl 3.0.17-1~deb12u3")
+    world.table.put(**{**template.claim(), "wanted": f"{world.now():%Y-%m-%dT%H:%M:%SZ}"})
+    assert world.invoke("schedule-builds")["looks"] == 1
+    template.waits()
+    world.aws.settle()
+    assert template.claim().get("wanted") is None and world.invoke("schedule-builds")["looks"] == 0
 
 
 def test_a_notice_that_was_not_sent_is_found(world):

@@ -63,3 +63,23 @@ def test_an_image_is_out_since_it_was_seen_however_long_before_its_vendor_made_i
     world.watch()
     assert template.waits()["reason"].startswith(f"waits until {template.base.name} has been out for 18 hours")
     assert template.endings() == ["complete", None]
+
+
+def test_a_vendor_who_releases_every_day_does_not_keep_everybody_on_an_old_image(world):
+    template = world.template()
+    template.built()
+    patient(world, urgent_window="00:00-23:59 UTC")
+    old_enough = fresh(world, template.base)
+    world.watch()
+    template.waits()
+    world.advance("17h")
+    newest = fresh(world, template.base)
+    world.watch()
+    world.aws.settle()
+    template.will("succeed")
+    world.advance("2h")
+    world.until(lambda: (template.build(2).get("ending") or {}).get("kind") == "complete")
+    assert template.build(2)["frozen"]["base_image_id"] == old_enough != newest
+    # Then it waits for the newer one.
+    world.until(lambda: len(template.builds()) == 3)
+    assert template.waits()["reason"].startswith(f"waits until {template.base.name} has been out for 18 hours")

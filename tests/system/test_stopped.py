@@ -59,3 +59,20 @@ def test_one_that_is_stopped_while_image_builder_runs_cancels_that_and_pays_what
     world.aws.settle()
     assert template.amis() == [] and template.published() is None and template.notices("build-failed") == []
     assert template.built()["ending"]["kind"] == "complete"
+
+
+def test_a_request_that_meets_a_build_which_is_about_to_stop_gets_a_build_of_its_own(world):
+    template = world.template()
+    world.aws.settle()
+    # plan-build's, then the one with which reserve-budget stops the build: it is answered late.
+    world.aws.delay("dynamodb", 0.01, operation="TransactWriteItems")
+    world.aws.delay("dynamodb", 6, operation="TransactWriteItems")
+    world.start(template, max_cost="0.01")
+    world.until(lambda: not world.aws.delays())
+    assert template.build()["ending"] is None
+    template.will("succeed")
+    assert world.ended(world.start(template))["status"] == "SUCCEEDED"
+    world.aws.forget()
+    world.until(lambda: template.endings() == ["stopped", "complete"])
+    assert "may cost $0.01 at most" in template.build()["ending"]["message"]
+    assert template.journal("defer") == [], "a build that ends does not wait"

@@ -1,11 +1,12 @@
-"""A base image under ten thousand templates moves: each build is started exactly once, whatever dies, and nobody else
-has to wait for that."""
+"""A base image under ten thousand templates moves: each template is looked at, whatever dies, and nobody else has to wait
+for that."""
 
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import pytest
 from boto3.dynamodb.types import TypeSerializer
 
 from tests.system.conftest import Deployed, deployed
@@ -16,7 +17,8 @@ PER_SECOND = 400  # four times what is deployed, to be done in a minute
 _write = TypeSerializer()
 
 
-def test_each_of_ten_thousand_builds_is_started_once_though_a_page_dies_and_others_are_not_held_up():
+@pytest.mark.long
+def test_each_of_ten_thousand_templates_is_looked_at_though_a_page_dies_and_others_are_not_held_up():
     with deployed("many") as aws, StepFunctions(per_second=PER_SECOND, unlucky=997) as stub:
         world = Deployed(aws).world()
         big, small = world.base(), world.base()
@@ -42,22 +44,21 @@ def test_each_of_ten_thousand_builds_is_started_once_though_a_page_dies_and_othe
         world.aws.wait_until(lambda: _update(world, big)["responded_at"], timeout=300, every=0.5)
         seconds = time.monotonic() - began
 
-        names = [given["template"] for given in stub.started.values()]
-        assert sorted(names) == sorted([f"many-{n:05}" for n in range(MANY)] + [f"small-{n:05}" for n in range(3)])
-        assert all(name.endswith(f"-{given['template']}-{big.architecture}") for name, given in stub.started.items())
+        assert set(stub.started) == {f"many-{n:05}" for n in range(MANY)} | {f"small-{n:05}" for n in range(3)}
         assert MANY // 3 < in_between < MANY, "the other one is answered while the big one is under way"
         log = world.aws.logs(world.function("respond-to-update"))
         assert log.count("ended at a fault point") == 1
         pages = log.count('"message":"started"')
         # What was on its way when the process died is asked for again: a page at most.
-        assert stub.repeated <= 250 and stub.too_many == 0 and stub.busiest <= PER_SECOND
+        repeated = stub.started.total() - len(stub.started)
+        assert repeated <= 250 and stub.too_many == 0 and stub.busiest <= PER_SECOND
         assert log.count('"message":"planned"') == 2, "nothing is planned twice"
         notices = [one for one in world.inbox.all() if one.kind == "update-available"]
         assert len(notices) == 2
         assert len(notices[0].body) < 250_000 and all(f" many-{n:05}" in notices[0].body for n in range(0, MANY, 99))
         assert world.inbox.set_aside() == []
         print(f"\n{MANY} templates: {seconds:.1f} s, of which planning {planned:.1f} s, {pages} pages, {stub.calls} calls of StartExecution, "
-              f"{stub.repeated} repeated, {stub.refused} throttled, {stub.busiest} in the busiest second, "
+              f"{repeated} repeated, {stub.refused} throttled, {stub.busiest} in the busiest second, "
               f"a notice of {len(notices[0].body)} characters")  # fmt: skip
     shutil.rmtree(aws.state_dir)
 

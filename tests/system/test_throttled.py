@@ -18,7 +18,7 @@ def test_a_look_that_is_throttled_is_made_at_the_next_run_and_is_never_a_missing
     # Every batch of parameters; every call that lists or describes images.
     world.aws.throttle(service, operation, 100 * ATTEMPTS)
     run = world.watch()
-    world.aws.control("throttle/forget", {})
+    world.aws.forget()
     assert run["troubles"]["throttled"] and run["troubles"].get("missing", 0) <= missing, run
     # What a region was known not to have stays missing: being throttled is no news of it.
     kept = world.table.query("TROUBLE#us-east-1")

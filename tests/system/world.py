@@ -4,6 +4,8 @@ import itertools
 import json
 from datetime import datetime, timedelta
 
+from botocore.exceptions import ClientError
+
 from tests.system import bases
 from tests.system.table import Table
 
@@ -21,6 +23,8 @@ class World:
         self.advisories = Table(aws, "AdvisoriesTableName")
         self._free, self._templates = free_bases, []
         self._published = {}
+        self._logs = aws.state_dir / "logs"
+        self._logged = {file.name: file.stat().st_size for file in self._logs.iterdir()}
 
     # -- what stands there ---------------------------------------------------------------------------------------
 
@@ -36,14 +40,15 @@ class World:
         self.watch()
         return base
 
-    def publish(self, base: bases.Base, image: str | None = None, region: str | None = None) -> str:
-        """Its vendor releases the next image, and its parameter, if it has one, names that; or `image`, if given."""
+    def publish(self, base: bases.Base, image: str | None = None, region: str | None = None, **more) -> str:
+        """Its vendor releases the next image, and its parameter, if it has one, names that; or `image`, if given.
+        `more` is what else that image has."""
         if image is None:
             count = self._published.get(base, 0)
             day = (self.now() - timedelta(days=1) + timedelta(days=count)).strftime("%Y-%m-%d")
             self._published[base] = count + 1
             image = self.aws.register_image(base.owner, base.release(day), architecture=base.architecture,
-                                            creation_date=f"{day}T00:00:00Z", region=region)  # fmt: skip
+                                            creation_date=f"{day}T00:00:00Z", region=region, **more)  # fmt: skip
         if base.parameter:
             self.aws.publish_parameter(base.parameter, image, region=region)
         return image
@@ -103,10 +108,21 @@ class World:
         name = template.name if isinstance(template, Template) else template
         return self.start_with({"template": name, **given})
 
+    def look(self, template, name: str | None = None) -> str:
+        """Starts a look at what a template is due, as the functions do; answers its ARN."""
+        given = {"template": template.name, "architectures": [template.base.architecture], "only_if_due": True}
+        return self.start_with(given, name)
+
     def start_with(self, given, name: str | None = None) -> str:
         named = {"name": name} if name else {}
         started = self.aws.client("stepfunctions").start_execution(
             stateMachineArn=self.aws.outputs["BuildImageStateMachineArn"], input=json.dumps(given), **named)  # fmt: skip
+        return started["executionArn"]
+
+    def decide(self, build, **given) -> str:
+        """Starts an execution of approve-build as the console does; answers its ARN."""
+        started = self.aws.client("stepfunctions").start_execution(
+            stateMachineArn=self.aws.outputs["ApproveBuildStateMachineArn"], input=json.dumps({"build": build, **given}))  # fmt: skip
         return started["executionArn"]
 
     def stop(self, execution: str) -> None:
@@ -115,13 +131,14 @@ class World:
     def advance(self, span: str) -> None:
         self.aws.clock.advance(span)
 
-    def set_clock(self, moment: str) -> None:
-        """Moves the clock: to an instant, or to a time such as `02:00` of the day that has it next."""
+    def set_clock(self, moment: str, patience: float | None = None) -> None:
+        """Moves the clock: to an instant, or to a time such as `02:00` of the day that has it next. With a `patience`,
+        after so many seconds, whatever is under way."""
         if ":" in moment and "T" not in moment:
             now, hour, minute = self.now(), *map(int, moment.split(":"))
             then = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
             moment = (then if then > now else then + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.aws.clock.set(moment)
+        self.aws.clock.set(moment, patience)
 
     def now(self) -> datetime:
         return datetime.fromisoformat(self.aws.clock.now())
@@ -163,7 +180,12 @@ class World:
 
     def request_of(self, execution: str) -> dict | None:
         """What became of the request that an execution carries out."""
-        return self.table.get(f"REQUEST#{execution.rsplit(':', 1)[-1]}", "REQUEST")
+        return self.table.get(f"REQUEST#{execution}", "REQUEST")
+
+    def logged(self, name: str | None = None) -> str:
+        """What a function has logged since this world began, or what all have."""
+        files = self._logs.glob(f"{self.function(name)}.log" if name else "*.log")
+        return "".join(file.read_bytes()[self._logged.get(file.name, 0) :].decode() for file in files)
 
     def until(self, predicate, timeout: float = 20):
         return self.aws.wait_until(predicate, timeout)
@@ -172,14 +194,24 @@ class World:
 
     def leave(self) -> None:
         """Stops what runs, and takes away what could answer another test's events."""
+        self.aws.forget()
         for template in self._templates:
             for arn in self._executions(template, statusFilter="RUNNING"):
-                self.stop(arn)
+                self._stop_if_running(arn)
             self.table.delete("TEMPLATES", template.name)
             self.table.delete(template.base.partition, f"DEPENDANT#{template.name}")
         self.table.delete("POLICY", "CURRENT")
         for template in self._templates:
             self.until(lambda template=template: not template.claim().get("held"))
+
+
+    def _stop_if_running(self, execution: str) -> None:
+        """An execution may end by itself between the listing and the stop."""
+        try:
+            self.stop(execution)
+        except ClientError:
+            if self.execution(execution)["status"] == "RUNNING":
+                raise
 
 
 class Template:
@@ -249,9 +281,9 @@ class Template:
         """The moves of its base image since it was applied."""
         return self.world.table.query(self.base.partition, "UPDATE#")[self._before :]
 
-    def published(self) -> str | None:
-        """The AMI that its parameter names."""
-        found = self.world.aws.client("ssm").get_parameters(Names=[self.parameter])["Parameters"]
+    def published(self, region: str | None = None) -> str | None:
+        """The AMI that its parameter names, in the home region unless one is named."""
+        found = self.world.aws.client("ssm", region).get_parameters(Names=[self.parameter])["Parameters"]
         return found[0]["Value"] if found else None
 
     def amis(self) -> list:

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::anyhow;
-use prism_aws::{base_images, policies};
+use anyhow::{anyhow, bail};
+use prism_aws::base_images;
 use prism_domain::architecture::Architecture;
 use prism_domain::catalogue::Catalogue;
 use prism_domain::id::{BaseImageName, Region, TrackedImageId};
 use prism_domain::policy::Policy;
 
 use crate::args::WatchedIn;
+use crate::fault::warn_of_unreadable;
 use crate::near;
 use crate::stack::Stack;
 
@@ -40,12 +41,13 @@ impl Meant {
 
 /// The base image that is called so: of the catalogue, or one that was watched before.
 pub async fn meant(stack: &Stack, region: &Region, typed: &str) -> anyhow::Result<Meant> {
-    let catalogue = policies::current(&stack.table).await?.catalogue();
+    let catalogue = stack.policy().await?.catalogue();
     if let Some(found) = in_catalogue(&catalogue, typed) {
         return Ok(found);
     }
     if let Ok(name) = typed.parse::<BaseImageName>() {
-        let seen = base_images::all_tracked(&stack.table, region).await?.into_iter().filter(|it| it.id.name == name);
+        let seen = base_images::all_tracked(&stack.table, region).await?;
+        let seen = warn_of_unreadable(seen).into_iter().filter(|it| it.id.name == name);
         let architectures: BTreeSet<Architecture> = seen.map(|tracked| tracked.id.architecture).collect();
         if !architectures.is_empty() {
             return Ok(Meant { title: name.to_string(), name, architectures });
@@ -61,48 +63,36 @@ fn in_catalogue(catalogue: &Catalogue, typed: &str) -> Option<Meant> {
 }
 
 fn unknown(catalogue: &Catalogue, typed: &str) -> anyhow::Error {
-    let known = catalogue
-        .iter()
-        .flat_map(|base| std::iter::once(base.name.as_str()).chain(base.aliases.iter().map(String::as_str)));
-    let hint = near::hint(&typed.trim().to_lowercase(), known, "prism base-images list --all shows all");
-    anyhow!("there is no base image {typed}; {hint}")
-}
-
-/// Where base images are watched: the home region first.
-fn watched(home: &Region, policy: &Policy) -> Vec<Region> {
-    let more = policy.watch_regions.iter().filter(|region| *region != home);
-    std::iter::once(home).chain(more).cloned().collect()
+    anyhow!("there is no base image {typed}; {}", near::base_image(&typed.trim().to_lowercase(), catalogue))
 }
 
 /// The regions that are asked for, each once; without any, the home region.
 pub fn regions(home: &Region, policy: &Policy, asked: &[WatchedIn]) -> anyhow::Result<Vec<Region>> {
-    let watched = watched(home, policy);
-    let mut wanted: Vec<Region> = Vec::new();
+    let more = policy.watch_regions.iter().filter(|region| *region != home);
+    let watched: Vec<Region> = std::iter::once(home).chain(more).cloned().collect();
+    let mut wanted = BTreeSet::new();
     for one in asked {
         match one {
             WatchedIn::All => return Ok(watched),
-            WatchedIn::Region(region) if watched.contains(region) => wanted.push(region.clone()),
+            WatchedIn::Region(region) if watched.contains(region) => {
+                wanted.insert(region.clone());
+            }
             WatchedIn::Region(region) => {
                 let names: Vec<&str> = watched.iter().map(Region::as_str).collect();
-                return Err(anyhow!(
-                    "base images are not watched in {region}, only in {}; watch_regions of the policy says where",
-                    names.join(", ")
-                ));
+                let names = names.join(", ");
+                bail!(
+                    "base images are not watched in {region}, only in {names}; watch_regions of the policy says where"
+                );
             }
         }
     }
-    if wanted.is_empty() {
-        wanted.push(home.clone());
-    }
-    wanted.sort_unstable();
-    wanted.dedup();
-    Ok(wanted)
+    Ok(if wanted.is_empty() { vec![home.clone()] } else { wanted.into_iter().collect() })
 }
 
 /// The region that is asked for; without one, the home region.
 pub async fn region(stack: &Stack, asked: Option<&Region>) -> anyhow::Result<Region> {
     let Some(asked) = asked else { return Ok(stack.region.clone()) };
-    let policy = policies::current(&stack.table).await?;
+    let policy = stack.policy().await?;
     regions(&stack.region, &policy, &[WatchedIn::Region(asked.clone())])?;
     Ok(asked.clone())
 }
@@ -133,9 +123,6 @@ mod tests {
         assert_eq!(asked(&[]), Ok(vec![home.clone()]));
         assert_eq!(asked(&["eu-west-1", "eu-west-1"]), Ok(vec![region("eu-west-1")]));
         assert_eq!(regions(&home, &policy, &[WatchedIn::All]).unwrap(), [home.clone(), region("eu-west-1")]);
-        assert_eq!(
-            asked(&["eu-west-3"]).unwrap_err(),
-            "base images are not watched in eu-west-3, only in us-east-1, eu-west-1; watch_regions of the policy says where"
-        );
+        insta::assert_snapshot!(asked(&["eu-west-3"]).unwrap_err(), @"base images are not watched in eu-west-3, only in us-east-1, eu-west-1; watch_regions of the policy says where");
     }
 }

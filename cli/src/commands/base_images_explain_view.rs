@@ -3,15 +3,16 @@
 use jiff::Timestamp;
 use prism_aws::base_images::UpdateRecord;
 use prism_domain::assessment::FixedCve;
-use prism_domain::id::{BuildId, TemplateName, UpdateId};
-use prism_domain::level::{Confidence, SecurityLevel};
+use prism_domain::id::{AmiId, BuildId, TemplateName, UpdateId};
+use prism_domain::level::Confidence;
 use prism_domain::problem::printable;
 use prism_domain::update::{BaseImageUpdate, Direction};
 use serde::Serialize;
 use termtree::Tree;
 
+use super::status::not_rebuilt;
 use crate::condition::Condition;
-use crate::look::{BAD, BOLD, DIM, GOOD, Look, WARN, branch, count, paint, some};
+use crate::look::{BAD, BOLD, DIM, GOOD, Look, WARN, branch, count, of_level, paint, some};
 use crate::output::Answer;
 
 /// How many templates are told in text.
@@ -42,10 +43,6 @@ pub struct TemplateRow {
     pub disabled: Option<String>,
     #[serde(flatten)]
     pub stands: Stands,
-    /// The build that was asked for because of the move.
-    pub answered_by: Option<BuildId>,
-    /// Whether that was on its way already.
-    pub joined: bool,
 }
 
 /// Whether a template's image stands on what a base image moved to.
@@ -80,7 +77,7 @@ impl Answer for Explained {
     fn text(&self, look: &Look) -> String {
         let update = &self.record.update;
         let image = &update.id.image;
-        let level = paint(style(update.security_level), update.security_level);
+        let level = paint(of_level(update.security_level), update.security_level);
         let head = format!("{}: {} update, {level}", paint(BOLD, &update.id), update.update_type);
         let title = printable(&self.title, 100);
         let went = match update.direction {
@@ -89,25 +86,11 @@ impl Answer for Explained {
                 paint(WARN, "went back to an older image, since its vendor has withdrawn the newer one,")
             }
         };
-        let mut tree = branch(
-            head,
-            [
-                format!(
-                    "{title} ({}, {}) {went} {}",
-                    image.architecture,
-                    image.region,
-                    look.instant(update.updated_at)
-                ),
-                side("To", update.image_id.as_str(), &update.image_name, update.image_created_at, look),
-                side(
-                    "From",
-                    update.previous_image_id.as_str(),
-                    &update.previous_image_name,
-                    update.previous_created_at,
-                    look,
-                ),
-            ],
-        );
+        let (at, of) = (look.instant(update.updated_at), format!("{}, {}", image.architecture, image.region));
+        let (to, from) = (&update.image_id, &update.previous_image_id);
+        let mut tree = branch(head, [format!("{title} ({of}) {went} {at}")]);
+        tree.push(side("To", to, &update.image_name, update.image_created_at, look));
+        tree.push(side("From", from, &update.previous_image_name, update.previous_created_at, look));
         if let Some(back) = &self.taken_back_by {
             tree.push(paint(WARN, format!("Its vendor took it back: prism base-images explain {back}")));
         }
@@ -130,17 +113,9 @@ impl Answer for Explained {
     }
 }
 
-fn side(word: &str, ami: &str, name: &str, made: Option<Timestamp>, look: &Look) -> String {
+fn side(word: &str, ami: &AmiId, name: &str, made: Option<Timestamp>, look: &Look) -> String {
     let made = made.map(|at| format!(", made {}", look.instant(at))).unwrap_or_default();
     format!("{word}: {ami} {}{made}", printable(name, 128))
-}
-
-fn style(level: SecurityLevel) -> anstyle::Style {
-    match level {
-        SecurityLevel::Critical => BAD,
-        SecurityLevel::High => WARN,
-        SecurityLevel::Medium | SecurityLevel::Low => BOLD,
-    }
 }
 
 /// When it was judged, and how sure that is.
@@ -166,12 +141,6 @@ impl Explained {
             format!("Fixes {}, the worst first", vulnerabilities(update.cves.len())),
             update.fixes.iter().take(self.limit).map(told),
         );
-        // Records from before `fixes` was kept have the ids alone.
-        let bare = update.cves.iter().filter(|cve| !update.fixes.iter().any(|fix| fix.cve == **cve));
-        let room = self.limit.saturating_sub(update.fixes.len());
-        for cve in bare.take(room) {
-            tree.push(cve.to_string());
-        }
         let more = update.cves.len().saturating_sub(self.limit);
         if more > 0 {
             tree.push(paint(DIM, format!("and {more} more: --limit {} shows all", update.cves.len())));
@@ -181,9 +150,8 @@ impl Explained {
 
     fn stands(&self, look: &Look) -> Tree<String> {
         let Some(templates) = &self.templates else {
-            return Tree::new(
-                "Templates: none is built on it, since builds stand on the image of the stack's own region".to_owned(),
-            );
+            let why = "since builds stand on the image of the stack's own region";
+            return Tree::new(format!("Templates: none is built on it, {why}"));
         };
         if templates.is_empty() {
             return Tree::new("Templates: none has an image that stands on it".to_owned());
@@ -221,28 +189,21 @@ fn told(fix: &FixedCve) -> String {
         }
     }));
     facts.extend(fix.advisory.iter().map(ToString::to_string));
-    let level = paint(style(fix.level), fix.level);
+    let level = paint(of_level(fix.level), fix.level);
     let facts = if facts.is_empty() { String::new() } else { format!(": {}", facts.join("; ")) };
     format!("{} {level}{facts}", fix.cve)
 }
 
 impl TemplateRow {
     fn line(&self, moved: Timestamp, look: &Look) -> String {
-        let joined = match &self.answered_by {
-            Some(build) if self.joined => format!("; its request joined {build}"),
-            _ => String::new(),
-        };
         match &self.stands {
             Stands::Has { build, since, newer } => {
                 let how = if *since >= moved { "rebuilt on" } else { "stands on" };
                 let done = paint(GOOD, format!("✓ {how} {}", if *newer { "something newer" } else { "it" }));
-                format!("{}: {done} ({build}, {}){joined}", self.template, look.ago(*since))
+                format!("{}: {done} ({build}, {})", self.template, look.ago(*since))
             }
             Stands::Lacks { condition } => {
-                let disabled = self.disabled.as_ref().map(|reason| {
-                    format!(" {}", paint(WARN, format!("(not rebuilt by itself: {})", printable(reason, 200))))
-                });
-                format!("{}: {}{}{joined}", self.template, condition.line(look), disabled.unwrap_or_default())
+                format!("{}: {}{}", self.template, condition.line(look), not_rebuilt(self.disabled.as_deref()))
             }
         }
     }
@@ -250,14 +211,13 @@ impl TemplateRow {
 
 #[cfg(test)]
 mod tests {
-    use prism_aws::requests::RequestRecord;
     use prism_domain::id::Target;
+    use prism_domain::level::SecurityLevel;
 
     use super::*;
     use crate::commands::base_images_explain::rows;
-    use crate::condition::tests as other;
     use crate::look::tests::{look, plain};
-    use crate::samples::{ami, at, back, cve, judged, kernel, update};
+    use crate::samples::{self, ami, at, back, cve, judged, kernel, update};
 
     fn record(update: BaseImageUpdate) -> UpdateRecord {
         UpdateRecord { round: 0, announced_at: Some(update.updated_at), responded_at: Some(update.updated_at), update }
@@ -277,21 +237,11 @@ mod tests {
 
     /// `basics` has it, `python-ml` waits for it in a build that was on its way, `genomics` lacks it.
     fn templates(update: &BaseImageUpdate) -> Vec<TemplateRow> {
-        let all = other::everything();
-        let answer = |name: &str, build: Option<u32>| {
-            let target = Target { template: name.parse().unwrap(), architecture: update.id.image.architecture };
-            let record = build.map(|number| RequestRecord {
-                id: "request-1".parse().unwrap(),
-                execution: "arn".into(),
-                build: target.build(number),
-                own: name != "python-ml",
-                wake: None,
-                at: update.updated_at,
-            });
-            (target, record)
-        };
-        let answers = [answer("basics", Some(4)), answer("genomics", None), answer("python-ml", Some(5))];
-        rows(update, std::slice::from_ref(update), &all, &answers)
+        let all = samples::everything();
+        let architecture = update.id.image.architecture;
+        let targets =
+            ["basics", "genomics", "python-ml"].map(|name| Target { template: name.parse().unwrap(), architecture });
+        rows(update, std::slice::from_ref(update), &all, &targets)
     }
 
     #[test]
@@ -334,7 +284,7 @@ mod tests {
     /// How `basics` stands to a move, which stands on the second image of its base.
     fn stands(update: &BaseImageUpdate, since: &[BaseImageUpdate]) -> Stands {
         let target = Target { template: "basics".parse().unwrap(), architecture: update.id.image.architecture };
-        rows(update, since, &other::everything(), &[(target, None)]).remove(0).stands
+        rows(update, since, &samples::everything(), &[target]).remove(0).stands
     }
 
     #[test]
@@ -349,6 +299,6 @@ mod tests {
         let older = update(1, 3, 1);
         let newer = update(2, 1, 2);
         assert!(matches!(stands(&older, &[newer, older.clone()]), Stands::Has { newer: true, .. }));
-        assert_eq!(ami(2), other::everything().templates[0].targets[0].channel.as_ref().unwrap().base_image_id);
+        assert_eq!(ami(2), samples::everything().templates[0].targets[0].channel.as_ref().unwrap().base_image_id);
     }
 }

@@ -2,19 +2,20 @@
 
 use jiff::Timestamp;
 use prism_aws::base_images::{self, UpdateRecord};
+use prism_domain::architecture::Architecture;
+use prism_domain::assessment::UpdateType;
 use prism_domain::id::{AmiId, BaseImageName, Region, TrackedImageId, UpdateId};
 use prism_domain::level::{Confidence, SecurityLevel};
 use prism_domain::problem::printable;
-use prism_domain::update::{Direction, TrackedImage, UpdateType};
+use prism_domain::update::{Direction, TrackedImage};
 use serde::Serialize;
 use termtree::Tree;
 
-use super::On;
 use super::base_images::{meant, region};
-use crate::args::BaseImagesHistory as Args;
-use crate::look::{BAD, BOLD, DIM, Look, WARN, branch, paint};
+use crate::fault::warn_of_unreadable;
+use crate::look::{BOLD, DIM, Look, WARN, branch, of_level, paint};
 use crate::output::Answer;
-use crate::progress::{during, each};
+use crate::progress::each;
 use crate::stack::Stack;
 
 /// The moves of a base image.
@@ -66,23 +67,20 @@ struct Image {
     name: String,
 }
 
-/// Reads and answers.
-pub async fn run(on: &On, args: &Args) -> anyhow::Result<()> {
-    let stack = on.stack().await?;
-    on.output.give(&during("reading the moves", read(&stack, args)).await?)
-}
-
-async fn read(stack: &Stack, args: &Args) -> anyhow::Result<History> {
-    let region = region(stack, args.watched_in.as_ref()).await?;
-    let meant = meant(stack, &region, &args.name).await?;
-    let limit = usize::from(args.limit);
-    let known = each(meant.images(args.architecture, &region), |id| {
-        let table = stack.table.clone();
-        async move {
-            let tracked = base_images::tracked(&table, &id).await?;
-            let updates = base_images::newest_updates(&table, &id, limit).await?;
-            Ok((id, tracked, updates))
-        }
+/// Reads the moves of a base image: so many at most, of one architecture or of all.
+pub async fn read(
+    stack: &Stack,
+    name: &str,
+    architecture: Option<Architecture>,
+    watched_in: Option<&Region>,
+    limit: usize,
+) -> anyhow::Result<History> {
+    let region = region(stack, watched_in).await?;
+    let meant = meant(stack, &region, name).await?;
+    let known = each(stack, meant.images(architecture, &region), |stack, id| async move {
+        let tracked = base_images::tracked(&stack.table, &id).await?;
+        let updates = warn_of_unreadable(base_images::newest_updates(&stack.table, &id, limit).await?);
+        Ok((id, tracked, updates))
     });
     Ok(history(meant.name, meant.title, region, known.await?, limit))
 }
@@ -160,12 +158,7 @@ impl Now {
 
 impl Move {
     fn tree(&self, look: &Look) -> Tree<String> {
-        let style = match self.level {
-            SecurityLevel::Critical => BAD,
-            SecurityLevel::High => WARN,
-            SecurityLevel::Medium | SecurityLevel::Low => BOLD,
-        };
-        let word = paint(style, format!("{}, {}", self.update_type, self.level));
+        let word = paint(of_level(self.level), format!("{}, {}", self.update_type, self.level));
         let ago = paint(DIM, format!("({})", look.ago(self.at)));
         let head = format!("{} {} {word}, confidence {} {ago}", look.stamp(self.at), self.id, self.confidence);
         let mut facts = vec![
@@ -195,9 +188,8 @@ impl Move {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::tests as other;
     use crate::look::tests::{look, plain};
-    use crate::samples::{back, base, judged, kernel, update};
+    use crate::samples::{self, back, base, judged, kernel, update};
 
     fn record(update: prism_domain::update::BaseImageUpdate) -> UpdateRecord {
         let responded_at = (update.direction == Direction::Forward).then_some(update.updated_at);
@@ -211,9 +203,9 @@ mod tests {
         let updates = vec![back(3, 3, 2), skipped, update(1, 1, 2)];
         let tracked = base(updates.clone()).tracked;
         let id = tracked.as_ref().unwrap().id.clone();
-        let unseen = TrackedImageId { architecture: prism_domain::architecture::Architecture::Arm64, ..id.clone() };
+        let unseen = TrackedImageId { architecture: Architecture::Arm64, ..id.clone() };
         let known = vec![(id.clone(), tracked, updates.into_iter().map(record).collect()), (unseen, None, Vec::new())];
-        let told = history(id.name, "Ubuntu 22.04 LTS".into(), other::region(), known, 20);
+        let told = history(id.name, "Ubuntu 22.04 LTS".into(), samples::region(), known, 20);
         insta::assert_snapshot!(plain(&told.text(&look())));
         insta::assert_json_snapshot!(told);
     }
@@ -235,17 +227,17 @@ mod tests {
 
     #[test]
     fn what_never_moved_says_so() {
-        let tracked = other::tracked("debian-12", "ami-00000002");
+        let tracked = samples::tracked("debian-12", "ami-00000002");
         let id = tracked.id.clone();
         let known = vec![(id.clone(), Some(tracked), Vec::new())];
-        let told = history(id.name, "Debian 12".into(), other::region(), known, 20);
+        let told = history(id.name, "Debian 12".into(), samples::region(), known, 20);
         insta::assert_snapshot!(plain(&told.text(&look())));
     }
 
     #[test]
     fn what_was_never_seen_says_so() {
-        let id = other::tracked("debian-12", "ami-00000002").id;
-        let told = history(id.name.clone(), "Debian 12".into(), other::region(), vec![(id, None, Vec::new())], 20);
+        let id = samples::tracked("debian-12", "ami-00000002").id;
+        let told = history(id.name.clone(), "Debian 12".into(), samples::region(), vec![(id, None, Vec::new())], 20);
         assert!(told.text(&look()).ends_with("Now (x86_64): not seen yet\nIt has not been seen there yet."));
     }
 }

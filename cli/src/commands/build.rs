@@ -1,5 +1,7 @@
 //! `prism templates auto-ami build`.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
 use prism_aws::workflow::Standing;
@@ -13,7 +15,7 @@ use serde_json::json;
 use tokio::time::{Duration, sleep};
 
 use super::build_view::{AnsweredBy, Ended, Planned, Request, Started, ended, planned};
-use super::{On, no_such_template, security_build};
+use super::{On, no_such_template};
 use crate::args::Build as Args;
 use crate::fault::{Faults, WentWrong};
 use crate::look::Look;
@@ -31,12 +33,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 const GRACE: usize = 30;
 
 /// Checks, starts an execution for each architecture, and tells or follows what becomes of them.
-pub async fn run(on: &On, args: Args) -> anyhow::Result<()> {
-    let Some(name) = args.name.as_ref().filter(|_| !args.security_update) else {
-        return security_build::run(on, &args).await;
-    };
+pub async fn run(on: &On, name: &TemplateName, args: &Args) -> anyhow::Result<()> {
     let look = &on.output.look;
-    let wish = wish(name, &args, look.now)?;
+    let wish = wish(name, args, look.now)?;
     let stack = on.stack().await?;
     let mut requests = Vec::new();
     for architecture in architectures(&stack, name, &wish).await? {
@@ -44,7 +43,7 @@ pub async fn run(on: &On, args: Args) -> anyhow::Result<()> {
     }
     let plans = async {
         for request in &mut requests {
-            request.planned = plan(&stack, request, look.now).await?;
+            request.planned = plan(&stack, request).await?;
         }
         anyhow::Ok(())
     };
@@ -72,26 +71,25 @@ pub async fn run(on: &On, args: Args) -> anyhow::Result<()> {
 
 /// What is asked for, read and checked by the same rules as the input of an execution.
 pub fn wish(name: &TemplateName, args: &Args, now: Timestamp) -> anyhow::Result<RequestInput> {
-    let mut faults = Vec::new();
     let input = json!({
         "template": name, "urgent": args.urgent, "reason": args.reason,
         "max_cost": args.max_cost.map(|cost| cost.to_string()), "deadline": args.deadline,
     });
-    if let Some(deadline) = args.deadline.filter(|deadline| *deadline <= now) {
-        faults.push(format!("deadline is {deadline}, which has passed; give one that is still to come"));
-    }
-    let read = RequestInput::from_value(&input);
-    if let Err(problems) = &read {
-        faults.extend(problems.0.iter().map(ToString::to_string));
-    }
-    match read {
-        Ok(wish) if faults.is_empty() => Ok(RequestInput { architectures: args.architectures.clone(), ..wish }),
-        _ => Err(Faults(faults).into()),
+    let passed = args.deadline.filter(|deadline| *deadline <= now);
+    let passed = passed.map(|at| format!("deadline is {at}, which has passed; give one that is still to come"));
+    match (RequestInput::from_value(&input, now), passed) {
+        (Ok(wish), None) => Ok(RequestInput { architectures: args.architectures.clone(), ..wish }),
+        (Ok(_), Some(passed)) => Err(Faults(vec![passed]).into()),
+        (Err(problems), passed) => Err(Faults(passed.into_iter().chain(Faults::from(problems).0).collect()).into()),
     }
 }
 
 /// What to build for: one execution builds for one architecture.
-async fn architectures(stack: &Stack, name: &TemplateName, wish: &RequestInput) -> anyhow::Result<Vec<Architecture>> {
+async fn architectures(
+    stack: &Stack,
+    name: &TemplateName,
+    wish: &RequestInput,
+) -> anyhow::Result<BTreeSet<Architecture>> {
     let read = async {
         if templates::find(&stack.table, name).await?.is_none() {
             return Err(no_such_template(stack, name).await);
@@ -99,27 +97,25 @@ async fn architectures(stack: &Stack, name: &TemplateName, wish: &RequestInput) 
         templates::resolved(&stack.table, name).await.with_context(|| format!("{name} cannot be built"))
     };
     let resolved = during("reading the template", read).await?;
-    let mut architectures = wish.architectures.clone();
-    architectures.sort_unstable();
-    architectures.dedup();
-    Ok(if architectures.is_empty() { vec![resolved.architecture()] } else { architectures })
+    let asked: BTreeSet<Architecture> = wish.architectures.iter().copied().collect();
+    Ok(if asked.is_empty() { [resolved.architecture()].into() } else { asked })
 }
 
 /// Starts an execution for one architecture.
 pub async fn start(stack: &Stack, wish: &RequestInput, architecture: Architecture) -> anyhow::Result<Request> {
     let wish = RequestInput { architectures: vec![architecture], ..wish.clone() };
-    let execution = stack.workflow.start_unnamed(&wish).await?;
-    let id = requests::of_execution(&execution)?;
+    let execution = stack.workflow.start_unnamed(&wish.to_value()).await?;
+    let id = requests::name_of(&execution)?;
     let target = Target { template: wish.template, architecture };
     Ok(Request { target, id, execution, planned: None, ending: None })
 }
 
 /// Waits a little until a request is planned. `None`: it is not, yet.
-pub async fn plan(stack: &Stack, request: &Request, now: Timestamp) -> anyhow::Result<Option<Planned>> {
+pub async fn plan(stack: &Stack, request: &Request) -> anyhow::Result<Option<Planned>> {
     for _ in 0..PLAN_LOOKS {
-        if let Some(record) = requests::find(&stack.table, &request.id).await? {
+        if let Some(record) = requests::find(&stack.table, &request.execution).await? {
             let claim = claims::of(&stack.table, &request.target).await?;
-            return Ok(Some(planned(record.build, record.own, &claim, now)));
+            return Ok(Some(planned(record.build, record.own, &claim, stack.now)));
         }
         refuse_broken(stack, request).await?;
         sleep(PLAN_PAUSE).await;
@@ -143,13 +139,14 @@ async fn refuse_broken(stack: &Stack, request: &Request) -> anyhow::Result<()> {
 
 /// Follows the build that answers a request until it has ended.
 pub async fn follow(stack: &Stack, request: &Request, look: &Look) -> anyhow::Result<Ended> {
-    let mut plan = request.planned.clone();
-    while plan.is_none() {
-        plan = during("the request is being planned", self::plan(stack, request, look.now)).await?;
-    }
-    let Some(plan) = plan else { bail!("the request {} is not planned", request.id) };
-    let first = until_ended(stack, request, plan.build.clone(), look).await?;
-    let mut build = first;
+    let mut planned = request.planned.clone();
+    let plan = loop {
+        match planned {
+            Some(plan) => break plan,
+            None => planned = during("the request is being planned", self::plan(stack, request)).await?,
+        }
+    };
+    let mut build = until_ended(stack, request, plan.build.clone(), look).await?;
     loop {
         let kind = build.ending.as_ref().map(|ending| ending.kind);
         let after = plan.answer == AnsweredBy::Next && build.id == plan.build;
@@ -169,13 +166,9 @@ async fn until_ended(stack: &Stack, request: &Request, id: BuildId, look: &Look)
     loop {
         let now = prism_aws::clock::now();
         let build = builds::find(&stack.table, &id).await?;
-        if let Some(build) = &build
-            && build.ending.is_some()
-        {
-            return Ok(build.clone());
-        }
         let step = match &build {
             None => Step::new(format!("{id} is still to come")),
+            Some(build) if build.ending.is_some() => return Ok(build.clone()),
             Some(build) => step(stack, build, &Look { now, ..look.clone() }).await?,
         };
         if step.what != told {
@@ -261,9 +254,6 @@ mod tests {
     fn all_that_is_wrong_is_told_at_once() {
         let wrong = Args { reason: Some("x".repeat(300)), deadline: Some(now()), ..args() };
         let told = wish(&name(), &wrong, now()).unwrap_err().to_string();
-        assert_eq!(
-            told,
-            "deadline is 2026-11-23T17:00:00Z, which has passed; give one that is still to come; reason is longer than 200 characters"
-        );
+        insta::assert_snapshot!(told, @"deadline is 2026-11-23T17:00:00Z, which has passed; give one that is still to come; reason is longer than 200 characters");
     }
 }

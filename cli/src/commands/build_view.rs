@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use prism_domain::build::{Build, EndingKind};
 use prism_domain::claim::{Claim, Held};
-use prism_domain::duration::after;
 use prism_domain::id::{BuildId, RequestId, Target};
 use prism_domain::ledger::ReservationState;
 use prism_domain::money::MicroDollars;
 use prism_domain::problem::printable;
 use serde::Serialize;
 
+use crate::condition::{done_at, turn};
 use crate::look::{BAD, BOLD, GOOD, Look, WARN, length, paint};
 use crate::output::Answer;
 
@@ -76,18 +76,14 @@ pub struct Ended {
 
 /// The build that answers a request, as its claim now has it.
 pub fn planned(build: BuildId, own: bool, claim: &Claim, now: Timestamp) -> Planned {
-    let follows = !own && claim.next.is_some() && claim.held.as_ref().is_some_and(|held| held.queued.build == build);
-    let answer = match (own, follows) {
-        (true, _) => AnsweredBy::Own,
-        (false, true) => AnsweredBy::Next,
-        (false, false) => AnsweredBy::Joined,
-    };
     let held: Option<&Held> = claim.held.as_ref().filter(|held| held.queued.build == build);
-    let turn = held.map(|held| match &held.parked {
-        Some(parked) => (parked.until, &parked.reason),
-        None => (held.slot.at, &held.slot.reason),
-    });
-    let done_at = held.zip(turn).map(|(held, (at, _))| after(at.max(now), held.queued.demand.expected));
+    let answer = match (own, held.and(claim.next.as_ref())) {
+        (true, _) => AnsweredBy::Own,
+        (false, Some(_)) => AnsweredBy::Next,
+        (false, None) => AnsweredBy::Joined,
+    };
+    let turn = held.map(turn);
+    let done_at = held.map(|held| done_at(held, now));
     if answer == AnsweredBy::Next {
         let reason = Some(format!("follows {build}"));
         return Planned { build, answer, estimate: None, starts_at: done_at, done_at: None, reason };
@@ -126,15 +122,7 @@ impl Started {
             .filter_map(|request| request.ending.as_ref())
             .all(|ended| ended.kind == EndingKind::Complete)
     }
-}
 
-impl Answer for Started {
-    fn text(&self, look: &Look) -> String {
-        self.requests.iter().map(|request| self.request(request, look)).collect::<Vec<_>>().join("\n\n")
-    }
-}
-
-impl Started {
     fn request(&self, request: &Request, look: &Look) -> String {
         let Target { template, architecture } = &request.target;
         let kind = if self.urgent { "Emergency compilation" } else { "Compilation" };
@@ -146,9 +134,15 @@ impl Started {
             Some(planned) => lines.extend(planned.lines(look)),
             None => lines.push(format!("Build: still being planned; to see it: prism builds list {template}")),
         }
-        lines.push(format!("Progress: {}", request.id));
-        lines.extend(request.ending.as_ref().map(Ended::line));
+        lines.push(format!("Progress: {}", printable(request.id.as_str(), 80)));
+        lines.extend(request.ending.as_ref().map(|ended| ended.text(look)));
         lines.join("\n")
+    }
+}
+
+impl Answer for Started {
+    fn text(&self, look: &Look) -> String {
+        self.requests.iter().map(|request| self.request(request, look)).collect::<Vec<_>>().join("\n\n")
     }
 }
 
@@ -174,12 +168,6 @@ impl Planned {
 
 impl Answer for Ended {
     fn text(&self, _: &Look) -> String {
-        self.line()
-    }
-}
-
-impl Ended {
-    fn line(&self) -> String {
         let (style, sign, word) = match self.kind {
             EndingKind::Complete => (GOOD, '✓', "is complete"),
             EndingKind::Failed => (BAD, '✗', "failed"),
@@ -194,31 +182,26 @@ impl Ended {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
-    use crate::condition::tests as samples;
     use crate::look::tests::{look, plain};
+    use crate::samples;
 
     fn started(urgent: bool, request: Request) -> Started {
         Started { urgent, reason: urgent.then(|| "critical-security-patch".to_owned()), requests: vec![request] }
     }
 
-    fn request(planned: Option<Planned>, ending: Option<Ended>) -> Request {
+    pub fn request(planned: Option<Planned>, ending: Option<Ended>) -> Request {
         let target = samples::builds()[2].id.target.clone();
         let name = "5f0c3a52-7d0f-4a55-9c4e-0a1b2c3d4e5f";
         let execution = format!("arn:aws:states:us-east-1:123456789012:execution:prism-auto-ami-build-image:{name}");
         Request { target, id: name.parse().unwrap(), execution, planned, ending }
     }
 
-    fn claim() -> Claim {
+    pub fn claim() -> Claim {
         let build = samples::builds().remove(2);
-        Claim {
-            target: build.id.target.clone(),
-            counter: 5,
-            held: Some(samples::held(&build)),
-            next: None,
-            revision: 3,
-        }
+        let held = Some(samples::held(&build));
+        Claim { counter: 5, held, revision: 3, ..Claim::free(build.id.target.clone()) }
     }
 
     #[test]

@@ -12,11 +12,11 @@ use prism_domain::problem::printable;
 use prism_domain::request::BuildTrigger;
 use serde::Serialize;
 
-use super::{On, no_such_template};
-use crate::args::BuildsList;
+use super::no_such_template;
+use crate::fault::warn_of_unreadable;
 use crate::look::{Look, length};
 use crate::output::Answer;
-use crate::progress::{during, each};
+use crate::progress::each;
 use crate::stack::Stack;
 
 /// The newest builds.
@@ -44,28 +44,23 @@ struct Row {
     kind: BuildState,
 }
 
-/// Reads and answers.
-pub async fn run(on: &On, args: &BuildsList) -> anyhow::Result<()> {
-    let stack = on.stack().await?;
-    let limit = usize::from(args.limit);
-    let names = match &args.template {
-        None => templates::all(&stack.table).await?.into_iter().map(|record| record.name).collect(),
+/// Reads the newest builds, of one template or of all.
+pub async fn read(stack: &Stack, template: Option<TemplateName>, limit: usize) -> anyhow::Result<List> {
+    let names = match &template {
+        None => {
+            let all = warn_of_unreadable(templates::all(&stack.table).await?);
+            all.into_iter().map(|record| record.name).collect()
+        }
         Some(name) if templates::find(&stack.table, name).await?.is_some() => vec![name.clone()],
-        Some(name) => return Err(no_such_template(&stack, name).await),
+        Some(name) => return Err(no_such_template(stack, name).await),
     };
-    let read = during("reading builds", read(&stack, names, limit)).await?;
-    on.output.give(&list(args.template.clone(), read, limit, on.output.look.now))
-}
-
-async fn read(stack: &Stack, names: Vec<TemplateName>, limit: usize) -> anyhow::Result<Vec<Build>> {
     let targets = names
         .into_iter()
         .flat_map(|template| Architecture::ALL.map(|architecture| Target { template: template.clone(), architecture }));
-    let builds = each(targets.collect(), |target| {
-        let table = stack.table.clone();
-        async move { Ok(builds::newest(&table, &target, limit).await?) }
+    let builds = each(stack, targets.collect(), |stack, target| async move {
+        Ok(warn_of_unreadable(builds::newest(&stack.table, &target, limit).await?))
     });
-    Ok(builds.await?.into_iter().flatten().collect())
+    Ok(list(template, builds.await?.into_iter().flatten().collect(), limit, stack.now))
 }
 
 fn list(template: Option<TemplateName>, mut builds: Vec<Build>, limit: usize, now: Timestamp) -> List {
@@ -136,8 +131,8 @@ impl Answer for List {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::tests as samples;
     use crate::look::tests::{look, plain};
+    use crate::samples;
 
     #[test]
     fn builds_are_listed_newest_first() {

@@ -2,23 +2,22 @@
 
 use anyhow::anyhow;
 use prism_aws::{builds, claims, journal};
+use prism_domain::approval::Approval;
 use prism_domain::build::{Build, ImageResult};
 use prism_domain::claim::Claim;
 use prism_domain::decision::Decision;
-use prism_domain::duration::humanize;
+use prism_domain::id::BuildId;
 use prism_domain::notice::money_sentence;
 use prism_domain::problem::printable;
 use serde::Serialize;
 use termtree::Tree;
 
-use super::On;
 use super::decision_view::{is_about, told};
-use crate::args::BuildsShow;
 use crate::condition::{Condition, Known, condition};
+use crate::fault::warn_of_unreadable;
 use crate::look::{BOLD, Look, branch, length, paint};
 use crate::near;
 use crate::output::Answer;
-use crate::progress::during;
 use crate::stack::Stack;
 
 /// How many decisions are read to find those about one build.
@@ -34,23 +33,16 @@ pub struct Shown {
     decisions: Vec<Decision>,
 }
 
-/// Reads and answers.
-pub async fn run(on: &On, args: &BuildsShow) -> anyhow::Result<()> {
-    let stack = on.stack().await?;
-    let read = during("reading the build", read(&stack, args)).await?;
-    on.output.give(&read)
-}
-
-async fn read(stack: &Stack, args: &BuildsShow) -> anyhow::Result<Shown> {
-    let id = &args.build_id;
+/// Reads everything about a build.
+pub async fn read(stack: &Stack, id: &BuildId) -> anyhow::Result<Shown> {
     let Some(build) = builds::find(&stack.table, id).await? else {
-        let newest = builds::newest(&stack.table, &id.target, 50).await?;
+        let newest = warn_of_unreadable(builds::newest(&stack.table, &id.target, 50).await?);
         let known: Vec<String> = newest.iter().map(|build| build.id.to_string()).collect();
         let hint = near::hint(&id.to_string(), known.iter().map(String::as_str), "prism builds list shows the newest");
         return Err(anyhow!("there is no build {id}; {hint}"));
     };
     let claim = claims::of(&stack.table, &id.target).await?;
-    let decisions = journal::newest(&stack.table, &id.target.template, READ).await?;
+    let decisions = warn_of_unreadable(journal::newest(&stack.table, &id.target.template, READ).await?);
     Ok(shown(build, claim, decisions))
 }
 
@@ -69,6 +61,7 @@ impl Answer for Shown {
         if let Some(condition) = &self.condition {
             tree.push(format!("Now: {}", condition.line(look)));
         }
+        tree.extend(self.build.approval.as_ref().map(|approval| approved(approval, look)));
         tree.extend(self.decided(look));
         tree.extend(self.frozen());
         let money = self.build.reservation.as_ref().map_or_else(|| "none is reserved".to_owned(), money_sentence);
@@ -98,8 +91,15 @@ impl Shown {
         facts.extend(request.reason.as_ref().map(|reason| format!("Reason given: {}", printable(reason, 200))));
         facts.extend(request.base_image_updates.iter().map(|update| format!("Answers the update: {update}")));
         facts.extend(request.security_patches.iter().map(|patch| format!("Brings the patch: {patch}")));
-        facts.extend(self.build.joined.iter().map(|request| format!("Joined by: {request}")));
-        vec![branch(format!("Request: {}", self.build.request_id), facts)]
+        facts.extend(self.build.joined.iter().map(|request| format!("Joined by: {}", printable(request.as_str(), 80))));
+        if request.unnamed > 0 {
+            facts.push(format!("Answers {} more updates and patches", request.unnamed));
+        }
+        let more = (self.build.joins() as usize).saturating_sub(self.build.joined.len());
+        if more > 0 {
+            facts.push(format!("Joined by {more} more"));
+        }
+        vec![branch(format!("Request: {}", printable(self.build.request_id.as_str(), 80)), facts)]
     }
 
     fn decided(&self, look: &Look) -> Option<Tree<String>> {
@@ -136,13 +136,24 @@ impl Shown {
         );
         if let Some(ran) = self.build.ran(look.now) {
             let word = if self.build.outcome.is_some() { "Ran" } else { "Running for" };
-            tree.push(format!("{word}: {}", if ran.as_mins() > 0 { length(ran) } else { humanize(ran) }));
+            tree.push(format!("{word}: {}", length(ran)));
         }
         if let Some(outcome) = &self.build.outcome {
             tree.push(result(&outcome.result));
         }
         Some(tree)
     }
+}
+
+/// An approval of a build. CloudTrail tells who started its execution.
+fn approved(approval: &Approval, look: &Look) -> Tree<String> {
+    let mut facts = vec![
+        format!("Up to: {}", approval.amount),
+        format!("When: {}", look.instant(approval.at)),
+        format!("By the execution: {}", printable(&approval.execution, 300)),
+    ];
+    facts.extend(approval.reason.as_ref().map(|reason| format!("Reason given: {}", printable(reason, 200))));
+    branch("Approved", facts)
 }
 
 fn result(result: &ImageResult) -> Tree<String> {
@@ -159,11 +170,12 @@ fn result(result: &ImageResult) -> Tree<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::tests as samples;
     use crate::look::tests::{look, plain};
+    use crate::samples;
 
     fn free(build: &Build) -> Claim {
-        Claim { target: build.id.target.clone(), counter: build.id.number, held: None, next: None, revision: 9 }
+        let (target, counter) = (build.id.target.clone(), build.id.number);
+        Claim { counter, revision: 9, ..Claim::free(target) }
     }
 
     #[test]

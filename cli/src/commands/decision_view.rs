@@ -22,6 +22,8 @@ pub fn told(decision: &Decision) -> (String, &'static str) {
         DecisionKind::Defer => "has to wait",
         DecisionKind::Skip => "skipped",
         DecisionKind::Stop => "stopped",
+        DecisionKind::Approve => "approved",
+        DecisionKind::Reject => "rejected",
         DecisionKind::Reserve => "got its money",
         DecisionKind::Publish => "published",
     };
@@ -70,10 +72,8 @@ mod tests {
         assert_eq!(told(DecisionKind::Publish, "a-x86_64-1"), "a-x86_64-1 published");
         assert_eq!(told(DecisionKind::Publish, "a-x86_64-1:closed"), "a-x86_64-1 complete");
         assert_eq!(told(DecisionKind::Stop, "a-x86_64-1:closed"), "a-x86_64-1 ended without an image");
-        assert_eq!(
-            told(DecisionKind::Skip, "a-x86_64:ubuntu-22.04/x86_64/us-east-1/3"),
-            "a-x86_64, for the update ubuntu-22.04/x86_64/us-east-1/3 skipped"
-        );
+        let skipped = told(DecisionKind::Skip, "a-x86_64:ubuntu-22.04/x86_64/us-east-1/3");
+        assert_eq!(skipped, "a-x86_64, for the update ubuntu-22.04/x86_64/us-east-1/3 skipped");
     }
 
     #[test]

@@ -8,12 +8,12 @@ use prism_domain::problem::printable;
 use serde::Serialize;
 
 use super::decision_view::told;
-use super::status_view::TargetRow;
-use super::{On, no_such_template};
-use crate::args::History as Args;
+use super::no_such_template;
+use super::status::TargetRow;
+use crate::fault::warn_of_unreadable;
 use crate::look::{BOLD, DIM, Look, branch, paint};
 use crate::output::Answer;
-use crate::progress::during;
+use crate::stack::Stack;
 use crate::standing::{self, Standing};
 
 /// How many decisions are read to find those of a day.
@@ -31,18 +31,18 @@ pub struct History {
     decisions: Vec<Decision>,
 }
 
-/// Reads and answers.
-pub async fn run(on: &On, args: &Args) -> anyhow::Result<()> {
-    let stack = on.stack().await?;
-    let limit = usize::from(args.limit);
-    let read = if args.on.is_some() { READ } else { limit };
-    let (standing, decisions) = during("reading the journal", async {
-        let standing = standing::of(&stack, &args.name).await?;
-        anyhow::Ok((standing, journal::newest(&stack.table, &args.name, read).await?))
-    })
-    .await?;
-    let Some(standing) = standing else { return Err(no_such_template(&stack, &args.name).await) };
-    on.output.give(&history(standing, decisions, args.on, limit, &on.output.look))
+/// Reads what was decided about a template: so many decisions at most, of a day alone if one is asked for.
+pub async fn read(
+    stack: &Stack,
+    name: &TemplateName,
+    day: Option<Date>,
+    limit: usize,
+    look: &Look,
+) -> anyhow::Result<History> {
+    let standing = standing::some(stack, &[name.clone()].into()).await?.templates.pop();
+    let Some(standing) = standing else { return Err(no_such_template(stack, name).await) };
+    let newest = journal::newest(&stack.table, name, if day.is_some() { READ } else { limit }).await?;
+    Ok(history(standing, warn_of_unreadable(newest), day, limit, look))
 }
 
 fn history(standing: Standing, mut decisions: Vec<Decision>, on: Option<Date>, limit: usize, look: &Look) -> History {
@@ -70,27 +70,23 @@ impl Answer for History {
 impl History {
     fn standing(&self, row: &TargetRow, look: &Look) -> String {
         let of = if self.now.len() > 1 { format!(" ({})", row.architecture) } else { String::new() };
-        format!("Now{of}: {}", row.condition.line(look))
+        format!("Now{of}: {}{}", row.condition.line(look), row.of_launches().unwrap_or_default())
     }
 }
 
 /// A decision and its reasons.
 fn tree(decision: &Decision, look: &Look) -> String {
     let (subject, became) = told(decision);
-    let head = format!(
-        "{} {} {became} {}",
-        look.stamp(decision.at),
-        paint(BOLD, subject),
-        paint(DIM, format!("({})", look.ago(decision.at)))
-    );
+    let ago = paint(DIM, format!("({})", look.ago(decision.at)));
+    let head = format!("{} {} {became} {ago}", look.stamp(decision.at), paint(BOLD, subject));
     branch(head, decision.reasons.iter().map(|reason| printable(reason, 400))).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::tests as samples;
     use crate::look::tests::{look, plain};
+    use crate::samples;
 
     fn python() -> Standing {
         samples::everything().templates.remove(1)

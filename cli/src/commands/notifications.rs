@@ -1,6 +1,5 @@
 //! `prism notifications list`.
 
-use jiff::Timestamp;
 use jiff::ToSpan as _;
 use prism_aws::notices::{self, NoticeRecord};
 use prism_domain::notice::NoticeKind;
@@ -8,57 +7,38 @@ use prism_domain::problem::printable;
 use prism_domain::zone::Zone;
 use serde::Serialize;
 
-use super::On;
-use crate::args::NotificationsList;
+use crate::fault::warn_of_unreadable;
 use crate::look::{BAD, BUSY, DIM, GOOD, Look, WARN, count, paint};
 use crate::output::Answer;
-use crate::progress::{during, each};
+use crate::progress::each;
+use crate::stack::Stack;
 
 /// The newest notices.
 #[derive(Debug, Serialize)]
 pub struct List {
     days: u16,
     /// Newest first.
-    notifications: Vec<Row>,
+    notifications: Vec<NoticeRecord>,
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
-    id: String,
-    kind: NoticeKind,
-    subject: String,
-    body: String,
-    created_at: Timestamp,
-    sent_at: Option<Timestamp>,
-}
-
-/// Reads and answers.
-pub async fn run(on: &On, args: &NotificationsList) -> anyhow::Result<()> {
-    let stack = on.stack().await?;
+/// Reads the notices of the last so many days.
+pub async fn read(stack: &Stack, days: u16) -> anyhow::Result<List> {
     // The store's days are UTC's.
-    let today = Zone::utc().date(on.output.look.now);
-    let days = (0..i64::from(args.days)).map(|back| today.saturating_sub(back.days())).collect();
-    let records = each(days, |day| {
-        let table = stack.table.clone();
-        async move { Ok(notices::of_day(&table, day).await?) }
-    });
-    let records = during("reading notices", records).await?;
-    on.output.give(&list(records.into_iter().flatten().collect(), args.days))
+    let today = Zone::utc().date(stack.now);
+    let dates = (0..i64::from(days)).map(|back| today.saturating_sub(back.days())).collect();
+    let records =
+        each(
+            stack,
+            dates,
+            |stack, day| async move { Ok(warn_of_unreadable(notices::of_day(&stack.table, day).await?)) },
+        );
+    Ok(list(records.await?.into_iter().flatten().collect(), days))
 }
 
-fn list(records: Vec<NoticeRecord>, days: u16) -> List {
-    let mut notifications: Vec<Row> = records
-        .into_iter()
-        .map(|NoticeRecord { notice, sent_at }| Row {
-            id: notice.id,
-            kind: notice.kind,
-            subject: notice.subject,
-            body: notice.body,
-            created_at: notice.created_at,
-            sent_at,
-        })
-        .collect();
-    notifications.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
+fn list(mut notifications: Vec<NoticeRecord>, days: u16) -> List {
+    notifications.sort_by(|NoticeRecord { notice: one, .. }, NoticeRecord { notice: other, .. }| {
+        (other.created_at, &other.id).cmp(&(one.created_at, &one.id))
+    });
     List { days, notifications }
 }
 
@@ -67,37 +47,31 @@ impl Answer for List {
         if self.notifications.is_empty() {
             return format!("No notice within {}.", count(usize::from(self.days), "day"));
         }
-        let told: Vec<String> = self.notifications.iter().map(|row| row.text(look)).collect();
+        let told: Vec<String> = self.notifications.iter().map(|record| text(record, look)).collect();
         told.join("\n\n")
     }
 }
 
-impl Row {
-    fn text(&self, look: &Look) -> String {
-        let (style, sign) = match self.kind {
-            NoticeKind::UpdateAvailable
-            | NoticeKind::UpdateReassessed
-            | NoticeKind::BaseImageTrouble
-            | NoticeKind::BaseImageHeld => (WARN, '⚠'),
-            NoticeKind::BuildScheduled => (BUSY, '⏳'),
-            NoticeKind::BuildComplete => (GOOD, '✓'),
-            NoticeKind::BuildFailed | NoticeKind::UpdateWithdrawn => (BAD, '✗'),
-        };
-        let unsent = if self.sent_at.is_none() { paint(DIM, ", not sent yet") } else { String::new() };
-        let head = format!(
-            "{} ({}{unsent})",
-            paint(style, format!("{sign} {}", printable(&self.subject, 120))),
-            look.ago(self.created_at)
-        );
-        // The first line of the text is the subject's beginning.
-        let body = self
-            .body
-            .lines()
-            .skip(1)
-            .filter(|line| !line.trim().is_empty())
-            .map(|line| format!("   {}", printable(line, 600)));
-        std::iter::once(head).chain(body).collect::<Vec<_>>().join("\n")
-    }
+fn text(NoticeRecord { notice, sent_at }: &NoticeRecord, look: &Look) -> String {
+    let (style, sign) = match notice.kind {
+        NoticeKind::UpdateAvailable
+        | NoticeKind::UpdateReassessed
+        | NoticeKind::BaseImageTrouble
+        | NoticeKind::BaseImageHeld
+        | NoticeKind::RecordUnreadable
+        | NoticeKind::BaseImagesReplaced
+        | NoticeKind::ApprovalNeeded => (WARN, '⚠'),
+        NoticeKind::BuildScheduled => (BUSY, '⏳'),
+        NoticeKind::BuildComplete => (GOOD, '✓'),
+        NoticeKind::BuildFailed | NoticeKind::UpdateWithdrawn => (BAD, '✗'),
+    };
+    let unsent = if sent_at.is_none() { paint(DIM, ", not sent yet") } else { String::new() };
+    let subject = paint(style, format!("{sign} {}", printable(&notice.subject, 120)));
+    let head = format!("{subject} ({}{unsent})", look.ago(notice.created_at));
+    // The first line of the text is the subject's beginning.
+    let body = notice.body.lines().skip(1).filter(|line| !line.trim().is_empty());
+    let body = body.map(|line| format!("   {}", printable(line, 600)));
+    std::iter::once(head).chain(body).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use prism_domain::catalogue::BaseImage;
 use prism_domain::duration::exact;
 use prism_domain::level::SecurityLevel;
 use prism_domain::money::MicroDollars;
-use prism_domain::policy::{Policy, ROOT};
+use prism_domain::policy::{MinimumAge, Policy, ROOT};
 use serde_json::{Map, Value, json};
 
 /// The file that a policy would be read from, with every field that has a value.
@@ -35,10 +35,7 @@ fn time(policy: &Policy) -> Value {
 }
 
 fn security(policy: &Policy) -> Value {
-    let within = |level| {
-        let within = policy.deadlines.of(level);
-        if within.is_zero() { "immediate".to_owned() } else { exact(within) }
-    };
+    let within = |level| length(policy.deadlines.of(level));
     json!({
         "critical_window": within(SecurityLevel::Critical),
         "high_window": within(SecurityLevel::High),
@@ -63,33 +60,26 @@ fn cost(policy: &Policy) -> Value {
         "emergency_budget": dollars(policy.budgets.emergency),
         "emergency_needs_approval": policy.emergency_needs_approval,
         "max_concurrent_builds": policy.max_concurrent_builds,
-        "max_cost_by_level": (!most.is_empty()).then_some(most),
+        "max_cost_by_level": most,
         "budget_tracking": policy.budget_tracking,
-        "grants": (!policy.grants.is_empty()).then_some(&policy.grants),
-        "regions": (!policy.regions.is_empty()).then_some(&policy.regions),
+        "grants": policy.grants,
+        "regions": policy.regions,
     })
 }
 
 fn base_images(policy: &Policy) -> Value {
-    let own: Vec<Value> = policy.base_images.iter().map(base_image).collect();
-    let age = |length: Option<SignedDuration>| {
-        length.map(|length| if length.is_zero() { "immediate".to_owned() } else { exact(length) })
+    let age = |age: &MinimumAge| {
+        let MinimumAge { base, high, medium, low } = age;
+        present(json!({ "base": base, "high": high.map(length), "medium": medium.map(length), "low": low.map(length) }))
     };
-    let ages = policy.minimum_age.iter().map(|entry| {
-        present(json!({
-            "base": entry.base,
-            "high": age(entry.high),
-            "medium": age(entry.medium),
-            "low": age(entry.low),
-        }))
-    });
-    let ages: Vec<Value> = ages.collect();
     json!({
-        "base_images": (!own.is_empty()).then_some(own),
-        "watch_regions": (!policy.watch_regions.is_empty()).then_some(&policy.watch_regions),
-        "minimum_age": (!ages.is_empty()).then_some(ages),
+        "base_images": policy.base_images.iter().map(base_image).collect::<Vec<_>>(),
+        "watch_regions": policy.watch_regions,
+        "minimum_age": policy.minimum_age.iter().map(age).collect::<Vec<_>>(),
         "rebuild_on_rollback": policy.rebuild_on_rollback,
+        "rebuild_on_change": policy.rebuild_on_change,
         "quarantine_after": policy.quarantine_after,
+        "failure_limit": policy.failure_limit,
     })
 }
 
@@ -97,31 +87,43 @@ fn base_image(base: &BaseImage) -> Value {
     present(json!({
         "name": base.name,
         "title": base.title,
-        "aliases": (!base.aliases.is_empty()).then_some(&base.aliases),
+        "aliases": base.aliases,
         "owner": base.owner,
         "architectures": base.architectures.keys().collect::<Vec<_>>(),
         "parameter": base.parameter,
         "names": base.names,
-        "except": (!base.except.is_empty()).then_some(&base.except),
+        "except": base.except,
         "by_version": base.by_version.then_some(true),
         "ecosystem": base.ecosystem,
-        "changelog": (!base.changelog.is_empty()).then_some(&base.changelog),
+        "changelog": base.changelog,
     }))
 }
 
 /// Without the fields that have no value.
 fn present(value: Value) -> Value {
+    let is_there = |value: &Value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(values) => !values.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+    };
     match value {
-        Value::Object(fields) => Value::Object(fields.into_iter().filter(|(_, value)| !value.is_null()).collect()),
+        Value::Object(fields) => Value::Object(fields.into_iter().filter(|(_, value)| is_there(value)).collect()),
         other => other,
     }
+}
+
+/// A length of time, as people write it.
+fn length(length: SignedDuration) -> String {
+    if length.is_zero() { "immediate".to_owned() } else { exact(length) }
 }
 
 fn calendar(policy: &Policy) -> Value {
     json!({
         "seasonal_precompilation": policy.seasonal_precompilation,
-        "semesters": (!policy.semesters.is_empty()).then_some(&policy.semesters),
-        "breaks": (!policy.breaks.is_empty()).then_some(&policy.breaks),
+        "semesters": policy.semesters,
+        "breaks": policy.breaks,
         "semester_prep_window": policy.semester_prep_window,
     })
 }
@@ -151,7 +153,7 @@ mod tests {
             "regions": ["us-west-2"], "budget_tracking": true, "prefer_off_peak": true, "daily_budget": "12.345678",
             "grants": [{"name": "NSF-1234567", "templates": ["python-ml"]}],
             "security_updates": {"critical_window": "immediate", "high_window": "1h 30m", "notify_instructors": true, "epss_threshold": 0.36211},
-            "watch_regions": ["eu-central-1"], "rebuild_on_rollback": true, "quarantine_after": 1,
+            "watch_regions": ["eu-central-1"], "rebuild_on_rollback": true, "rebuild_on_change": false, "quarantine_after": 1, "failure_limit": 3,
             "minimum_age": [{"high": "6 hours", "medium": "immediate"}, {"base": "rocky-9", "low": "7 days"}],
             "base_images": [
                 {"name": "lab-rocky", "owner": "123456789012", "names": ["lab-*"]},

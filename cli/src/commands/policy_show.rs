@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use prism_aws::policies;
+use prism_domain::approval::{ApprovalFor, approval_for};
 use prism_domain::duration::humanize;
 use prism_domain::id::Region;
 use prism_domain::level::SecurityLevel;
@@ -10,11 +11,10 @@ use serde::Serialize;
 use serde_json::Value;
 use termtree::Tree;
 
-use super::On;
 use super::policy_document::document;
 use crate::look::{BOLD, DIM, Look, WARN, branch, count, paint};
 use crate::output::Answer;
-use crate::progress::during;
+use crate::stack::Stack;
 
 /// The policy in force.
 #[derive(Debug, Serialize)]
@@ -29,11 +29,9 @@ pub struct Shown {
     notes: Vec<String>,
 }
 
-/// Reads and answers.
-pub async fn run(on: &On) -> anyhow::Result<()> {
-    let stack = on.stack().await?;
-    let policy = during("reading the policy", policies::current(&stack.table)).await?;
-    on.output.give(&shown(policy, on.output.look.now))
+/// Reads the policy in force.
+pub async fn read(stack: &Stack) -> anyhow::Result<Shown> {
+    Ok(shown(policies::current(&stack.table).await?, stack.now))
 }
 
 fn shown(policy: Policy, now: Timestamp) -> Shown {
@@ -91,12 +89,10 @@ fn security(policy: &Policy) -> Vec<Tree<String>> {
     let line = |level: SecurityLevel| {
         let within = policy.deadlines.of(level);
         let within = if within.is_zero() { "at once".to_owned() } else { format!("within {}", humanize(within)) };
-        let approval = match level {
-            SecurityLevel::Low if policy.low_needs_approval => ", once a person approves",
-            SecurityLevel::Critical if policy.emergency_needs_approval => {
-                ", once a person approves the emergency money"
-            }
-            _ => "",
+        let approval = match approval_for(level.into(), false, policy) {
+            Some(ApprovalFor::LowUpdate) => ", once a person approves",
+            Some(ApprovalFor::EmergencyMoney) => ", once a person approves the emergency money",
+            None => "",
         };
         let most = policy.max_cost(level).map(|most| format!(", for {most} a build at most")).unwrap_or_default();
         format!("{level}: {within}{approval}{most}")
@@ -148,8 +144,10 @@ fn base_images(policy: &Policy) -> Vec<Tree<String>> {
         "Base images",
         [
             format!("Watched in: {}", regions(&policy.watch_regions)),
+            format!("Templates are rebuilt when they change: {}", yes(policy.rebuild_on_change)),
             format!("Rebuilt when a vendor goes back to an older one: {}", yes(policy.rebuild_on_rollback)),
             format!("Not followed after: {} within a day", count(policy.quarantine_after as usize, "return")),
+            format!("Tried once a week only, after: {}", count(policy.failure_limit as usize, "failure")),
         ],
     );
     if !policy.minimum_age.is_empty() {
@@ -215,7 +213,7 @@ mod tests {
             "max_cost_by_level": {"low": 2.5}, "regions": ["us-west-2"], "budget_tracking": true,
             "grants": [{"name": "NSF-1234567", "templates": ["python-ml"]}],
             "security_updates": {"critical_window": "immediate", "notify_instructors": true, "epss_threshold": 0.36},
-            "watch_regions": ["eu-central-1"], "rebuild_on_rollback": true, "quarantine_after": 1,
+            "watch_regions": ["eu-central-1"], "rebuild_on_rollback": true, "rebuild_on_change": false, "quarantine_after": 1, "failure_limit": 3,
             "minimum_age": [{"high": "6 hours", "low": "7 days"}, {"base": "rocky-9"}],
             "base_images": [{"name": "lab-ubuntu", "title": "The lab's Ubuntu", "owner": "123456789012", "names": ["lab-{arch}-*"]}],
             "seasonal_precompilation": {"schedule": "2 weeks before semester start", "templates": ["python-ml", "r-research"]},

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use prism_domain::architecture::Architecture;
+use prism_domain::assessment::UpdateType;
 use prism_domain::id::{Target, TemplateName};
 use prism_domain::level::SecurityLevel;
 use prism_domain::problem::printable;
 use prism_domain::request::RequestInput;
-use prism_domain::update::UpdateType;
 
 use super::build::{follow, plan, start, wish};
 use super::build_view::Request;
@@ -15,7 +15,7 @@ use super::security_build_view::{Outcome, PlanRow, SecurityBuild};
 use super::{On, no_such_template};
 use crate::args::Build as Args;
 use crate::fault::WentWrong;
-use crate::pending::{self, gist};
+use crate::pending::gist;
 use crate::progress::{during, each};
 use crate::stack::Stack;
 use crate::standing::{self, Everything, everything};
@@ -53,7 +53,7 @@ pub async fn run(on: &On, args: &Args) -> anyhow::Result<()> {
     if wishes.is_empty() || args.dry_run {
         return Ok(());
     }
-    let mut outcomes = during("builds are asked for", ask(on, &stack, wishes)).await?;
+    let mut outcomes = during("builds are asked for", ask(&stack, wishes)).await?;
     if args.wait {
         wait(on, &stack, &mut outcomes).await;
     }
@@ -70,22 +70,18 @@ fn wish_of(row: &PlanRow, args: &Args, on: &On) -> anyhow::Result<(RequestInput,
 }
 
 /// Starts an execution each. One that cannot be started does not keep the others from starting.
-async fn ask(on: &On, stack: &Stack, wishes: Vec<(RequestInput, Architecture)>) -> anyhow::Result<Vec<Outcome>> {
-    let now = on.output.look.now;
-    each(wishes, |(wish, architecture)| {
-        let stack = stack.clone();
-        async move {
-            let target = Target { template: wish.template.clone(), architecture };
-            let asked = Box::pin(async {
-                let mut request: Request = start(&stack, &wish, architecture).await?;
-                request.planned = plan(&stack, &request, now).await?;
-                anyhow::Ok(request)
-            });
-            Ok(match asked.await {
-                Ok(request) => Outcome::Asked(Box::new(request)),
-                Err(error) => Outcome::failed(target, &error),
-            })
-        }
+async fn ask(stack: &Stack, wishes: Vec<(RequestInput, Architecture)>) -> anyhow::Result<Vec<Outcome>> {
+    each(stack, wishes, |stack, (wish, architecture)| async move {
+        let target = Target { template: wish.template.clone(), architecture };
+        let asked = Box::pin(async {
+            let mut request: Request = start(&stack, &wish, architecture).await?;
+            request.planned = plan(&stack, &request).await?;
+            anyhow::Ok(request)
+        });
+        Ok(match asked.await {
+            Ok(request) => Outcome::Asked(Box::new(request)),
+            Err(error) => Outcome::failed(target, &error),
+        })
     })
     .await
 }
@@ -110,7 +106,7 @@ fn planned(all: &Everything, level: SecurityLevel, only: &[Architecture], named:
             if !only.is_empty() && !only.contains(&target.architecture) {
                 continue;
             }
-            let lacks = pending::of(target, &all.bases).updates;
+            let lacks = target.lacks(&all.bases).updates;
             let wanted = lacks.iter().filter(|update| update.update_type == UpdateType::Security);
             let Some(gist) = gist(wanted.filter(|update| update.security_level >= level)) else { continue };
             let Some(channel) = &target.channel else { continue };
@@ -138,11 +134,10 @@ fn planned(all: &Everything, level: SecurityLevel, only: &[Architecture], named:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::tests as other;
-    use crate::samples::{base, judged, update};
+    use crate::samples::{self, base, judged, update};
 
     fn all(level: SecurityLevel) -> Everything {
-        let mut all = other::everything();
+        let mut all = samples::everything();
         for known in all.bases.values_mut() {
             *known = base(vec![judged(update(1, 1, 2), level, vec![crate::samples::cve("CVE-2024-0001", level)])]);
         }

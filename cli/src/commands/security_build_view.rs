@@ -1,6 +1,6 @@
 //! `prism templates auto-ami build --security-update`: what it shows.
 
-use comfy_table::{Attribute, Cell};
+use comfy_table::Cell;
 use prism_domain::architecture::Architecture;
 use prism_domain::build::EndingKind;
 use prism_domain::id::{BaseImageName, Target, TemplateName};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::build_view::{AnsweredBy, Request};
 use super::security_status_view::what;
 use crate::condition::Condition;
-use crate::look::{BAD, DIM, Look, count, paint};
+use crate::look::{BAD, DIM, Look, cell, count, paint};
 use crate::output::Answer;
 use crate::pending::Gist;
 
@@ -80,26 +80,14 @@ impl SecurityBuild {
     pub fn wanted(&self) -> impl Iterator<Item = &PlanRow> {
         self.plan.iter().filter(|row| row.skipped.is_none())
     }
-}
 
-impl Answer for SecurityBuild {
-    fn text(&self, look: &Look) -> String {
-        match &self.requests {
-            Some(requests) => outcomes(requests, look),
-            None => self.planned(look),
-        }
-    }
-}
-
-impl SecurityBuild {
     fn planned(&self, look: &Look) -> String {
         if self.plan.is_empty() {
-            let who = self
-                .template
-                .as_ref()
-                .map_or_else(|| "No template".to_owned(), |name| format!("{name} is up to date: it"));
-            let lacks = if self.template.is_some() { "lacks no" } else { "lacks a" };
-            return format!("{who} {lacks} security update of level {} or worse.", self.level);
+            let who = match &self.template {
+                None => "No template lacks a".to_owned(),
+                Some(name) => format!("{name} is up to date: it lacks no"),
+            };
+            return format!("{who} security update of level {} or worse.", self.level);
         }
         let rows = self.plan.iter().map(|row| row.cells(look)).collect();
         let table = look.table(&["TEMPLATE", "ARCHITECTURE", "BASE IMAGE", "LEVEL", "FIXES", "NOW"], rows, 4);
@@ -113,16 +101,22 @@ impl SecurityBuild {
     }
 }
 
+impl Answer for SecurityBuild {
+    fn text(&self, look: &Look) -> String {
+        match &self.requests {
+            Some(requests) => outcomes(requests, look),
+            None => self.planned(look),
+        }
+    }
+}
+
 impl PlanRow {
     fn cells(&self, look: &Look) -> Vec<Cell> {
         let now = match &self.skipped {
             Some(reason) => format!("passed over: {reason}"),
             None => self.condition.words(look),
         };
-        let cell = |text: String| {
-            let cell = Cell::new(text);
-            if self.skipped.is_some() { cell.add_attribute(Attribute::Dim) } else { cell }
-        };
+        let cell = |text: String| cell(text, self.skipped.is_some());
         vec![
             cell(self.template.to_string()),
             cell(self.architecture.to_string()),
@@ -136,12 +130,12 @@ impl PlanRow {
 
 fn outcomes(outcomes: &[Outcome], look: &Look) -> String {
     let rows: Vec<Vec<Cell>> = outcomes.iter().filter_map(|outcome| cells(outcome, look)).collect();
+    let asked = rows.len();
     let mut lines = Vec::new();
     if !rows.is_empty() {
         lines.push(look.table(&["BUILD", "STARTS", "ESTIMATE", "STATE"], rows, 3));
         lines.push(String::new());
     }
-    let asked = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Asked(_))).count();
     for outcome in outcomes {
         if let Outcome::Failed { target, failure } = outcome {
             lines.push(paint(BAD, format!("✗ {target}: {failure}")));
@@ -188,10 +182,10 @@ fn cells(outcome: &Outcome, look: &Look) -> Option<Vec<Cell>> {
 mod tests {
     use super::*;
     use crate::commands::build_view::planned;
-    use crate::condition::tests as samples;
+    use crate::commands::build_view::tests::{claim, request};
     use crate::look::tests::{look, plain};
     use crate::pending::gist;
-    use crate::samples::{cve, judged, kernel, update};
+    use crate::samples::{self, cve, judged, kernel, update};
 
     fn build(requests: Option<Vec<Outcome>>, dry_run: bool) -> SecurityBuild {
         let critical =
@@ -223,20 +217,9 @@ mod tests {
 
     fn outcomes() -> Vec<Outcome> {
         let waiting = samples::builds().remove(2);
-        let claim = prism_domain::claim::Claim {
-            target: waiting.id.target.clone(),
-            counter: 5,
-            held: Some(samples::held(&waiting)),
-            next: None,
-            revision: 3,
-        };
-        let request = Request {
-            target: waiting.id.target.clone(),
-            id: "5f0c3a52-7d0f-4a55-9c4e-0a1b2c3d4e5f".parse().unwrap(),
-            execution: "arn:aws:states:us-east-1:123456789012:execution:prism-auto-ami-build-image:5f0c3a52".into(),
-            planned: Some(planned(waiting.id.clone(), false, &claim, look().now)),
-            ending: None,
-        };
+        let planned = planned(waiting.id.clone(), false, &claim(), look().now);
+        let execution = "arn:aws:states:us-east-1:123456789012:execution:prism-auto-ami-build-image:5f0c3a52".into();
+        let request = Request { execution, ..request(Some(planned), None) };
         let failed = Target { template: "genomics".parse().unwrap(), ..waiting.id.target };
         vec![
             Outcome::Asked(Box::new(request)),
@@ -247,10 +230,8 @@ mod tests {
     #[test]
     fn the_plan_is_told_before_anything_is_started() {
         insta::assert_snapshot!(plain(&build(None, false).text(&look())));
-        assert!(
-            plain(&build(None, true).text(&look()))
-                .ends_with("Would ask for 2 builds. Nothing was started (--dry-run).")
-        );
+        let dry = plain(&build(None, true).text(&look()));
+        assert!(dry.ends_with("Would ask for 2 builds. Nothing was started (--dry-run)."));
     }
 
     #[test]

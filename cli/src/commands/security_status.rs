@@ -4,107 +4,101 @@ mod missing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use prism_aws::advisories::{self, FeedState};
-use prism_aws::{base_images, policies};
+use prism_aws::base_images;
+use prism_domain::approving::waiting_reason;
 use prism_domain::architecture::Architecture;
 use prism_domain::claim::{Held, Stage};
+use prism_domain::due::{Due, LackedMoves};
 use prism_domain::duration::before;
 use prism_domain::id::BaseImageName;
-use prism_domain::patch::Patch;
 use prism_domain::policy::Policy;
 use prism_domain::problem::printable;
-use prism_domain::slot::{needs_approval, slot};
 use prism_domain::update::BaseImageUpdate;
 use prism_domain::watch::Trouble;
 
-use super::On;
+use super::RECENT;
 use super::security_status_view::{Affected, Available, FeedRow, Plan, Recent, SecurityStatus, WithdrawnRow, WrongRow};
-use crate::condition::Condition;
-use crate::pending::{self, Gist, Pending, gist};
-use crate::progress::during;
+use crate::bases::{Base, Bases};
+use crate::fault::{warn_left_out, warn_of_unreadable};
+use crate::pending::{self, Gist, gist};
 use crate::stack::Stack;
-use crate::standing::{Base, Bases, Everything, Standing, TargetStanding, everything};
+use crate::standing::{Everything, Findings, Standing, TargetStanding, gather, read_made};
 use crate::wrong::Wrong;
-
-pub use missing::Missing;
-
-/// For how long an update counts as recent.
-const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What a security status is made of.
 pub struct Facts {
     pub all: Everything,
-    /// What images were found to lack.
-    pub patches: Vec<Patch>,
     pub policy: Policy,
     pub troubles: Vec<Trouble>,
     pub looked_at: Option<Timestamp>,
     pub feeds: Vec<FeedState>,
 }
 
-/// Reads and answers.
-pub async fn run(on: &On) -> anyhow::Result<()> {
-    let stack = on.stack().await?;
-    let facts = during("reading the security status", read(&stack)).await?;
-    on.output.give(&security_status(&facts, on.output.look.now))
-}
-
-async fn read(stack: &Stack) -> anyhow::Result<Facts> {
-    let all = everything(stack).await?;
-    Ok(Facts {
-        patches: missing::read(stack, &all).await?,
+/// Reads how templates stand to the updates of their base images.
+pub async fn read(stack: &Stack) -> anyhow::Result<SecurityStatus> {
+    let mut all = gather(stack, None, Findings::All).await?;
+    warn_left_out(&all.unreadable);
+    read_made(stack, &mut all, before(stack.now, RECENT)).await?;
+    let facts = Facts {
         all,
-        policy: policies::current(&stack.table).await?,
-        troubles: base_images::all_troubles(&stack.table, &stack.region).await?,
+        policy: stack.policy().await?,
+        troubles: warn_of_unreadable(base_images::all_troubles(&stack.table, &stack.region).await?),
         looked_at: base_images::last_run(&stack.table, &stack.region).await?.map(|run| run.looked_at),
-        feeds: advisories::feeds(&stack.advisories).await?,
-    })
+        feeds: warn_of_unreadable(advisories::feeds(&stack.advisories).await?),
+    };
+    Ok(security_status(&facts, stack.now))
 }
 
 /// What the facts come to.
 pub fn security_status(facts: &Facts, now: Timestamp) -> SecurityStatus {
-    let users = users(&facts.all);
+    let users = users(&facts.all, &facts.policy, now);
     SecurityStatus {
         at: now,
-        available: available(&users, &facts.policy, now),
-        missing: missing::missing(&users, &facts.patches, &facts.policy, now),
+        available: available(&users),
+        missing: missing::missing(&users),
         recent: recent(&users, &facts.all.bases, now),
-        withdrawn: withdrawn(&users, &facts.policy, now),
+        withdrawn: withdrawn(&users),
         troubles: troubles(&users, &facts.all.bases, &facts.troubles),
         looked_at: facts.looked_at,
         feeds: facts.feeds.iter().map(FeedRow::from).collect(),
     }
 }
 
-/// A target with an image, and what that lacks.
+/// A target with an image, what that lacks, and when it is rebuilt by itself.
 struct User<'a> {
     standing: &'a Standing,
     target: &'a TargetStanding,
-    lacks: Pending,
+    lacks: LackedMoves,
+    plan: Plan,
+}
+
+impl User<'_> {
+    fn affected(&self) -> Affected {
+        let (template, architecture) = (self.standing.record.name.clone(), self.target.architecture);
+        Affected { template, architecture, plan: self.plan.clone() }
+    }
 }
 
 /// Who stands on each base image.
 type Users<'a> = BTreeMap<(BaseImageName, Architecture), Vec<User<'a>>>;
 
-fn users(all: &Everything) -> Users<'_> {
+fn users<'a>(all: &'a Everything, policy: &Policy, now: Timestamp) -> Users<'a> {
     let mut users = Users::new();
     for standing in &all.templates {
         for target in &standing.targets {
             let Some(channel) = &target.channel else { continue };
-            let lacks = pending::of(target, &all.bases);
-            users.entry((channel.base.clone(), target.architecture)).or_default().push(User {
-                standing,
-                target,
-                lacks,
-            });
+            let (lacks, plan) = (target.lacks(&all.bases), plan(standing, target, policy, now));
+            let key = (channel.base.clone(), target.architecture);
+            users.entry(key).or_default().push(User { standing, target, lacks, plan });
         }
     }
     users
 }
 
 /// The updates that somebody lacks, by base image; of an architecture alone where the others lack something else.
-fn available(users: &Users<'_>, policy: &Policy, now: Timestamp) -> Vec<Available> {
+fn available(users: &Users<'_>) -> Vec<Available> {
     let mut found: Vec<Available> = Vec::new();
     for ((base, architecture), users) in users {
         let lacking: Vec<&User<'_>> = users.iter().filter(|user| !user.lacks.updates.is_empty()).collect();
@@ -112,16 +106,14 @@ fn available(users: &Users<'_>, policy: &Policy, now: Timestamp) -> Vec<Availabl
             lacking.iter().flat_map(|user| &user.lacks.updates).map(|update| (&update.id, update)).collect();
         let Some(gist) = gist(updates.values().copied()) else { continue };
         let Some(since) = updates.values().map(|update| update.updated_at).min() else { continue };
-        let affected = lacking.iter().map(|user| affected(user, policy, now)).collect();
-        let ids = updates.keys().map(|id| (*id).clone()).collect();
         let row = Available {
             base: base.clone(),
             architectures: [*architecture].into(),
             differs: false,
             gist,
             since,
-            updates: ids,
-            affected,
+            updates: updates.into_keys().cloned().collect(),
+            affected: lacking.iter().map(|user| user.affected()).collect(),
         };
         match found.iter_mut().find(|other| other.base == *base && alike(&other.gist, &row.gist)) {
             Some(other) => other.join(row),
@@ -147,49 +139,32 @@ fn alike(one: &Gist, other: &Gist) -> bool {
         == (other.level, other.confidence, other.update_type, worst(other))
 }
 
-fn affected(user: &User<'_>, policy: &Policy, now: Timestamp) -> Affected {
-    Affected {
-        template: user.standing.record.name.clone(),
-        architecture: user.target.architecture,
-        plan: plan(user, policy, now),
-    }
-}
-
 /// When a target is rebuilt by itself; if it is not, why not.
-fn plan(user: &User<'_>, policy: &Policy, now: Timestamp) -> Plan {
+fn plan(standing: &Standing, target: &TargetStanding, policy: &Policy, now: Timestamp) -> Plan {
     let not = |reason: String| Plan::NotPlanned { reason };
-    let disabled = |reason: &str| not(format!("template is disabled: {}", printable(reason, 200)));
-    let name = &user.standing.record.name;
-    if let Some(held) = &user.target.held {
+    if let Some(held) = &target.held {
         let build = held.queued.build.clone();
-        return match (held.stage, needs_approval(&held.queued.demand, policy), &held.queued.disabled) {
+        return match (held.stage, held.queued.waits_for_approval(policy), &held.queued.disabled) {
             (Stage::Building, ..) => Plan::Running { build },
-            (Stage::Waiting, _, Some(reason)) => disabled(reason),
-            (Stage::Waiting, Some(approval), None) => {
-                not(format!("waits for approval, since {approval}: prism templates auto-ami build {name}"))
-            }
+            (Stage::Waiting, _, Some(reason)) => not(format!("template is disabled: {}", printable(reason, 200))),
+            (Stage::Waiting, Some(needed), None) => not(waiting_reason(needed, &held.queued)),
             (Stage::Waiting, None, None) => turn(held, policy, now),
         };
     }
-    if let Some(reason) = &user.standing.record.disabled {
-        return disabled(reason);
-    }
-    if let Err(fault) = &user.standing.resolved {
+    if let Err(fault) = &standing.resolved {
         return not(format!("it cannot be built: {}", printable(fault, 200)));
     }
-    match &user.target.condition {
-        Condition::Failed { build, message, .. } => not(format!("{build} failed: {}", printable(message, 200))),
-        _ if user.lacks.updates.is_empty() && user.lacks.withdrawn.is_some() && !policy.rebuild_on_rollback => {
-            not("rebuild_on_rollback of the policy is off".to_owned())
-        }
-        _ => not("no build is queued yet".to_owned()),
+    match &target.due {
+        Some(Due::Nothing(reason)) => not(reason.clone()),
+        Some(Due::Rebuild(rebuild)) if let Some(why) = rebuild.why_not_started() => not(printable(&why, 300)),
+        Some(Due::Rebuild(_)) | None => not("no build is queued yet".to_owned()),
     }
 }
 
 /// When it is the turn of a build that may start by itself; past its slot, what it waits for.
 fn turn(held: &Held, policy: &Policy, now: Timestamp) -> Plan {
     let build = held.queued.build.clone();
-    let at = slot(&held.queued.demand, policy, now).at.max(now);
+    let at = held.queued.slot(policy, now).at.max(now);
     match held.parked.as_ref().filter(|parked| at == now && parked.until > now) {
         Some(parked) => Plan::Waiting { build, reason: parked.reason.clone() },
         None => Plan::Scheduled { build, at },
@@ -242,21 +217,20 @@ fn had_at(target: &TargetStanding, update: &BaseImageUpdate, base: &Base) -> Opt
 }
 
 /// Images in use that their vendor has taken back.
-fn withdrawn(users: &Users<'_>, policy: &Policy, now: Timestamp) -> Vec<WithdrawnRow> {
+fn withdrawn(users: &Users<'_>) -> Vec<WithdrawnRow> {
     let mut rows: Vec<WithdrawnRow> = Vec::new();
     for user in users.values().flatten() {
         let Some(update) = &user.lacks.withdrawn else { continue };
         let Some(channel) = &user.target.channel else { continue };
-        let affected = affected(user, policy, now);
         let same = |row: &&mut WithdrawnRow| row.update == update.id && row.withdrawn == channel.base_image_id;
         match rows.iter_mut().find(same) {
-            Some(row) => row.affected.push(affected),
+            Some(row) => row.affected.push(user.affected()),
             None => rows.push(WithdrawnRow {
                 update: update.id.clone(),
                 withdrawn: channel.base_image_id.clone(),
                 image: update.image_id.clone(),
                 since: update.updated_at,
-                affected: vec![affected],
+                affected: vec![user.affected()],
             }),
         }
     }

@@ -1,28 +1,31 @@
 //! `prism templates auto-ami security-status`: what it shows.
 
+mod affected;
+mod missing;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
 use jiff::{SignedDuration, Timestamp};
 use prism_aws::advisories::FeedState;
 use prism_domain::architecture::Architecture;
-use prism_domain::assessment::FixedCve;
+use prism_domain::assessment::UpdateType;
 use prism_domain::duration::after;
-use prism_domain::id::{AmiId, BaseImageName, BuildId, TemplateName, UpdateId};
+use prism_domain::id::{AmiId, BaseImageName, TemplateName, UpdateId};
 use prism_domain::level::SecurityLevel;
 use prism_domain::problem::printable;
-use prism_domain::update::UpdateType;
 use serde::Serialize;
 use termtree::Tree;
 
-use super::security_status::Missing;
-use crate::look::{BAD, BOLD, Look, WARN, branch, paint, some};
+use crate::look::{BOLD, Look, WARN, branch, of_level, paint, some};
 use crate::output::Answer;
 use crate::pending::Gist;
 use crate::wrong::Wrong;
 
-/// How many names are told in a line.
-const TOLD: usize = 12;
+pub use affected::{Affected, Plan};
+pub use missing::Missing;
+
+use affected::{TOLD, headline, plans};
 
 /// After how long without a look at base images that is told.
 const STALE: SignedDuration = SignedDuration::from_hours(2);
@@ -95,29 +98,6 @@ pub struct Available {
     pub affected: Vec<Affected>,
 }
 
-/// A target that lacks something.
-#[derive(Debug, Serialize)]
-pub struct Affected {
-    pub template: TemplateName,
-    pub architecture: Architecture,
-    #[serde(flatten)]
-    pub plan: Plan,
-}
-
-/// When a target is rebuilt by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "rebuild", rename_all = "snake_case")]
-pub enum Plan {
-    /// That is happening.
-    Running { build: BuildId },
-    /// Then.
-    Scheduled { build: BuildId, at: Timestamp },
-    /// Its time has come, and something keeps it from starting.
-    Waiting { build: BuildId, reason: String },
-    /// It is not.
-    NotPlanned { reason: String },
-}
-
 /// What all have by now.
 #[derive(Debug, Serialize)]
 pub struct Recent {
@@ -174,11 +154,8 @@ impl Answer for SecurityStatus {
         if self.available.is_empty() && self.missing.is_empty() {
             parts.push("No security updates are pending.".to_owned());
         }
-        parts.extend(section(
-            BOLD,
-            "Recent Security Updates:",
-            self.recent.iter().map(|row| Tree::new(row.line(look))),
-        ));
+        let recent = self.recent.iter().map(|row| Tree::new(row.line(look)));
+        parts.extend(section(BOLD, "Recent Security Updates:", recent));
         parts.extend(section(WARN, "Withdrawn Images In Use:", self.withdrawn.iter().map(|row| row.tree(look))));
         parts.extend(section(WARN, "Base Images In Trouble:", self.trouble(look)));
         parts.extend(section(WARN, "Feeds Down:", self.feeds.iter().filter_map(|row| row.line(look)).map(Tree::new)));
@@ -194,24 +171,24 @@ fn section(style: Style, head: &str, rows: impl IntoIterator<Item = Tree<String>
 
 impl SecurityStatus {
     fn of_level(&self, level: SecurityLevel, look: &Look) -> Option<String> {
-        let (style, word) = match level {
-            SecurityLevel::Critical => (BAD, "Critical"),
-            SecurityLevel::High => (WARN, "High"),
-            SecurityLevel::Medium => (BOLD, "Medium"),
-            SecurityLevel::Low => (BOLD, "Low"),
+        let word = match level {
+            SecurityLevel::Critical => "Critical",
+            SecurityLevel::High => "High",
+            SecurityLevel::Medium => "Medium",
+            SecurityLevel::Low => "Low",
         };
         let rows = self.available.iter().filter(|row| row.gist.level == level).map(|row| row.tree(look));
-        section(style, &format!("{word} Updates Available:"), rows)
+        section(of_level(level), &format!("{word} Updates Available:"), rows)
     }
 
     fn trouble(&self, look: &Look) -> Vec<Tree<String>> {
         let mut rows: Vec<Tree<String>> = self.troubles.iter().map(|row| row.tree(look)).collect();
         match self.looked_at {
             None => rows.push(Tree::new("none has been looked at yet".to_owned())),
-            Some(at) if after(at, STALE) <= look.now => rows.push(Tree::new(format!(
-                "all were last looked at {}: what moved since then is not known",
-                look.instant(at)
-            ))),
+            Some(at) if after(at, STALE) <= look.now => {
+                let at = look.instant(at);
+                rows.push(Tree::new(format!("all were last looked at {at}: what moved since then is not known")));
+            }
             Some(_) => {}
         }
         rows
@@ -234,10 +211,8 @@ impl Available {
                 "Manual rebuild: prism templates auto-ami build NAME".to_owned()
             }
         });
-        branch(
-            format!("{}: {}", paint(BOLD, title(&self.base, &self.architectures, self.differs)), what(&self.gist)),
-            facts,
-        )
+        let title = paint(BOLD, title(&self.base, &self.architectures, self.differs));
+        branch(format!("{title}: {}", what(&self.gist)), facts)
     }
 
     /// Each template once; its architecture where it has another that is not affected, or that is told elsewhere.
@@ -283,55 +258,6 @@ pub fn what(gist: &Gist) -> String {
     }
 }
 
-pub fn headline(fix: &FixedCve) -> String {
-    let mut facts = Vec::new();
-    facts.extend(fix.package.as_ref().map(|package| format!("{} vulnerability", printable(&package.name, 60))));
-    facts.extend(fix.exploited_since.map(|_| "known to be exploited".to_owned()));
-    if facts.is_empty() { fix.cve.to_string() } else { format!("{} ({})", fix.cve, facts.join(", ")) }
-}
-
-/// When targets are rebuilt by themselves: a line for those that are, and one for each reason why others wait or are not.
-pub fn plans(affected: &[Affected], look: &Look) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut starts = Vec::new();
-    let mut running = Vec::new();
-    let mut others: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
-    for one in affected {
-        match &one.plan {
-            Plan::Running { build } => running.push(build.to_string()),
-            Plan::Scheduled { build, at } => starts.push((*at, build)),
-            Plan::Waiting { reason, .. } => {
-                others
-                    .entry(("Auto-rebuild waiting", format!("it {reason}")))
-                    .or_default()
-                    .push(one.template.to_string());
-            }
-            Plan::NotPlanned { reason } => {
-                others.entry(("Auto-rebuild: not planned", reason.clone())).or_default().push(one.template.to_string());
-            }
-        }
-    }
-    if !running.is_empty() {
-        lines.push(format!("Auto-rebuild: running ({})", some(running, TOLD)));
-    }
-    if let Some((first, _)) = starts.iter().min() {
-        let when = if look.is_now(*first) {
-            "now".to_owned()
-        } else {
-            format!("{} ({})", look.span(*first), look.clock(*first))
-        };
-        let of = if starts.len() > 1 { format!(", the first of {}", starts.len()) } else { String::new() };
-        lines.push(format!("Auto-rebuild scheduled: {when}{of}"));
-    }
-    let all = lines.is_empty() && others.len() == 1;
-    for ((what, why), mut names) in others {
-        names.dedup();
-        let of = if all { String::new() } else { format!(" for {}", some(names, TOLD)) };
-        lines.push(format!("{what}{of}: {why}"));
-    }
-    lines
-}
-
 impl Recent {
     fn line(&self, look: &Look) -> String {
         let what = match self.gist.update_type {
@@ -339,25 +265,17 @@ impl Recent {
             UpdateType::Feature => "Feature update",
             UpdateType::Maintenance => "Maintenance update",
         };
-        format!(
-            "{}: {what} (completed {})",
-            title(&self.base, &self.architectures, self.differs),
-            look.done(self.completed_at)
-        )
+        let title = title(&self.base, &self.architectures, self.differs);
+        format!("{title}: {what} (completed {})", look.done(self.completed_at))
     }
 }
 
 impl WithdrawnRow {
     fn tree(&self, look: &Look) -> Tree<String> {
         let image = &self.update.image;
-        let head = format!(
-            "{} ({}): its vendor took {} back {}, and has {} in its place",
-            image.name,
-            image.architecture,
-            self.withdrawn,
-            look.done(self.since),
-            self.image
-        );
+        let Self { withdrawn, image: now, .. } = self;
+        let (name, on, done) = (&image.name, image.architecture, look.done(self.since));
+        let head = format!("{name} ({on}): its vendor took {withdrawn} back {done}, and has {now} in its place");
         let names = self.affected.iter().map(|affected| affected.template.to_string());
         let mut facts = vec![format!("Affected templates: {}", some(names, TOLD))];
         facts.extend(plans(&self.affected, look));

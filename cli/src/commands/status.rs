@@ -1,58 +1,130 @@
-//! `prism templates auto-ami status`: reading what it shows.
+//! `prism templates auto-ami status`.
 
-use jiff::{SignedDuration, Timestamp};
-use prism_aws::{base_images, journal, ledger, policies};
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
+use prism_aws::{base_images, journal, ledger};
+use prism_domain::architecture::Architecture;
+use prism_domain::assessment::UpdateType;
+use prism_domain::build::Channel;
 use prism_domain::decision::Decision;
-use prism_domain::duration::{after, before};
+use prism_domain::duration::before;
+use prism_domain::id::{Region, TemplateName};
 use prism_domain::ledger::{BudgetSource, Ledger, Period, periods};
+use prism_domain::money::MicroDollars;
 use prism_domain::policy::Policy;
+use prism_domain::problem::printable;
+use prism_domain::unreadable::UnreadableRecord;
+use prism_domain::update::BaseImageUpdate;
 use prism_domain::watch::Trouble;
+use serde::Serialize;
+use termtree::Tree;
 
-use super::On;
-use super::decision_view::is_detail;
-use super::status_view::{Activity, BudgetRow, Status, TemplateRow};
-use crate::progress::{during, each};
+use super::RECENT;
+use super::decision_view::{is_detail, told};
+use crate::bases::Bases;
+use crate::condition::{Condition, done_at};
+use crate::look::{BAD, BOLD, Look, WARN, branch, paint};
+use crate::output::Answer;
+use crate::progress::each;
 use crate::stack::Stack;
-use crate::standing::{Bases, Everything, everything};
+use crate::standing::{Everything, Findings, Standing, TargetStanding, gather, readable};
 use crate::wrong::Wrong;
-
-/// For how long something counts as recent.
-const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// How many recent things are told.
 const TOLD: usize = 8;
 
+/// Of how many templates the journal is read for that.
+const JOURNALS: usize = 32;
+
+/// How everything stands.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    at: Timestamp,
+    /// What cannot be read, and what mends it.
+    unreadable: Vec<Unreadable>,
+    templates: Vec<TemplateRow>,
+    budgets: Vec<BudgetRow>,
+    running: Option<u32>,
+    max_concurrent_builds: Option<u32>,
+    /// What is wrong with base images that templates stand on.
+    troubles: Vec<Wrong>,
+    activity: Vec<Activity>,
+    estimated_completion: Option<Timestamp>,
+    notes: Vec<String>,
+}
+
+/// A record that cannot be read.
+#[derive(Debug, Serialize)]
+struct Unreadable {
+    #[serde(flatten)]
+    record: UnreadableRecord,
+    remedy: String,
+}
+
+#[derive(Debug, Serialize)]
+struct TemplateRow {
+    name: TemplateName,
+    disabled: Option<String>,
+    fault: Option<String>,
+    targets: Vec<TargetRow>,
+}
+
+/// How a template stands on one architecture.
+#[derive(Debug, Serialize)]
+pub struct TargetRow {
+    pub architecture: Architecture,
+    pub condition: Condition,
+    /// The regions whose launch parameter is not known to name its image.
+    unverified: Vec<Region>,
+}
+
+#[derive(Debug, Serialize)]
+struct BudgetRow {
+    period: Period,
+    limit: MicroDollars,
+    committed: MicroDollars,
+    spent: MicroDollars,
+}
+
+/// Something that happened.
+#[derive(Debug, Serialize)]
+struct Activity {
+    at: Timestamp,
+    text: String,
+}
+
 /// What a status is made of.
-pub struct Facts {
-    pub all: Everything,
-    pub decisions: Vec<Decision>,
-    pub policy: Policy,
-    pub ledger: Ledger,
-    pub running: u32,
-    pub troubles: Vec<Trouble>,
+struct Facts {
+    all: Everything,
+    decisions: Vec<Decision>,
+    ledger: Ledger,
+    running: Option<u32>,
+    troubles: Vec<Trouble>,
 }
 
-/// Reads and answers.
-pub async fn run(on: &On) -> anyhow::Result<()> {
-    let stack = on.stack().await?;
-    let now = on.output.look.now;
-    let facts = during("reading the status", read(&stack, now)).await?;
-    on.output.give(&status(facts, now))
-}
-
-async fn read(stack: &Stack, now: Timestamp) -> anyhow::Result<Facts> {
-    let all = everything(stack).await?;
-    let names = all.templates.iter().map(|standing| standing.record.name.clone()).collect();
-    let decisions = each(names, |name| {
-        let table = stack.table.clone();
-        async move { Ok(journal::newest(&table, &name, TOLD).await?) }
+/// Reads how everything stands.
+pub async fn read(stack: &Stack) -> anyhow::Result<Status> {
+    let mut all = gather(stack, None, Findings::NotBuilt).await?;
+    let decisions = each(stack, most_recently_changed(&all), |stack, name| async move {
+        Ok(journal::newest(&stack.table, &name, TOLD).await?)
     })
     .await?;
-    let policy = policies::current(&stack.table).await?;
-    let ledger = ledger::read(&stack.table, shown_periods(&policy, now)).await?;
-    let running = ledger::running(&stack.table).await?;
-    let troubles = base_images::all_troubles(&stack.table, &stack.region).await?;
-    Ok(Facts { all, decisions: decisions.into_iter().flatten().collect(), policy, ledger, running, troubles })
+    let decisions = decisions.into_iter().flat_map(|one| one.set_aside(&mut all.unreadable)).collect();
+    let shown = all.policy.iter().flat_map(|policy| shown_periods(policy, stack.now)).collect::<Vec<_>>();
+    let ledger = ledger::read(&stack.table, shown).await?;
+    all.unreadable.extend(ledger.unreadable.values().cloned());
+    let running = readable(ledger::running(&stack.table).await, &mut all.unreadable)?;
+    let troubles = base_images::all_troubles(&stack.table, &stack.region).await?.set_aside(&mut all.unreadable);
+    Ok(status(Facts { all, decisions, ledger, running, troubles }, stack.now))
+}
+
+/// The templates that changed last: only their journals are read.
+fn most_recently_changed(all: &Everything) -> Vec<TemplateName> {
+    let touched = |standing: &Standing| standing.targets.iter().filter_map(TargetStanding::touched).max();
+    let mut templates: Vec<&Standing> = all.templates.iter().collect();
+    templates.sort_by_key(|standing| Reverse(touched(standing)));
+    templates.into_iter().take(JOURNALS).map(|standing| standing.record.name.clone()).collect()
 }
 
 fn shown_periods(policy: &Policy, now: Timestamp) -> Vec<Period> {
@@ -62,23 +134,27 @@ fn shown_periods(policy: &Policy, now: Timestamp) -> Vec<Period> {
 }
 
 /// What the facts come to.
-pub fn status(facts: Facts, now: Timestamp) -> Status {
-    let Facts { all, decisions, policy, ledger, running, troubles } = facts;
-    let budgets = shown_periods(&policy, now).into_iter().map(|period| BudgetRow {
-        period,
-        limit: period.limit(&policy),
-        committed: ledger.balance(period).committed,
-        spent: ledger.balance(period).spent,
+fn status(facts: Facts, now: Timestamp) -> Status {
+    let Facts { all, decisions, ledger, running, troubles } = facts;
+    let budgets = all.policy.iter().flat_map(|policy| {
+        let known = shown_periods(policy, now).into_iter().filter(|period| !ledger.unreadable.contains_key(period));
+        known.map(|period| BudgetRow {
+            period,
+            limit: period.limit(policy),
+            committed: ledger.balance(period).committed,
+            spent: ledger.balance(period).spent,
+        })
     });
     Status {
         at: now,
         budgets: budgets.collect(),
         running,
-        max_concurrent_builds: policy.max_concurrent_builds,
+        max_concurrent_builds: all.policy.as_ref().map(|policy| policy.max_concurrent_builds),
         troubles: troubled(&all.bases, &troubles),
         activity: activity(&all.bases, &decisions, now),
         estimated_completion: completion(&all, now),
-        notes: policy.notes(now),
+        notes: all.policy.as_ref().map(|policy| policy.notes(now)).unwrap_or_default(),
+        unreadable: all.unreadable.into_iter().map(|record| Unreadable { remedy: record.remedy(), record }).collect(),
         templates: all.templates.into_iter().map(TemplateRow::from).collect(),
     }
 }
@@ -94,11 +170,7 @@ fn troubled(bases: &Bases, troubles: &[Trouble]) -> Vec<Wrong> {
 /// When the last build that waits or runs will be done, if all goes as planned.
 fn completion(all: &Everything, now: Timestamp) -> Option<Timestamp> {
     let held = all.templates.iter().flat_map(|standing| &standing.targets).filter_map(|target| target.held.as_ref());
-    held.map(|held| {
-        let turn = held.parked.as_ref().map_or(held.slot.at, |parked| parked.until);
-        after(turn.max(now), held.queued.demand.expected)
-    })
-    .max()
+    held.map(|held| done_at(held, now)).max()
 }
 
 fn activity(bases: &Bases, decisions: &[Decision], now: Timestamp) -> Vec<Activity> {
@@ -112,19 +184,161 @@ fn activity(bases: &Bases, decisions: &[Decision], now: Timestamp) -> Vec<Activi
     told
 }
 
+impl TargetRow {
+    /// What is to be said of its launch parameters; nothing if all are right.
+    pub fn of_launches(&self) -> Option<String> {
+        let regions: Vec<&str> = self.unverified.iter().map(Region::as_str).collect();
+        let told = || format!("(launches in {} do not get it yet)", regions.join(", "));
+        (!regions.is_empty()).then(|| format!(" {}", paint(WARN, told())))
+    }
+}
+
+impl From<TargetStanding> for TargetRow {
+    fn from(target: TargetStanding) -> Self {
+        let unverified = target.channel.as_ref().map(Channel::unverified).unwrap_or_default();
+        Self { architecture: target.architecture, condition: target.condition, unverified }
+    }
+}
+
+impl From<Standing> for TemplateRow {
+    fn from(standing: Standing) -> Self {
+        Self {
+            name: standing.record.name,
+            disabled: standing.record.disabled,
+            fault: standing.resolved.err(),
+            targets: standing.targets.into_iter().map(TargetRow::from).collect(),
+        }
+    }
+}
+
+impl Activity {
+    fn of_update(update: &BaseImageUpdate) -> Self {
+        let image = &update.id.image;
+        let kind = match update.update_type {
+            UpdateType::Security => format!("security: {}", update.security_level),
+            other => other.to_string(),
+        };
+        let text = format!("{} base image updated ({}, {kind})", image.name, image.architecture);
+        Self { at: update.updated_at, text }
+    }
+
+    fn of_decision(decision: &Decision) -> Self {
+        let reasons = decision.reasons.join("; ");
+        let (subject, became) = told(decision);
+        let text = format!("{subject} {became}: {reasons}");
+        Self { at: decision.at, text: printable(text.trim_end_matches(": "), 300) }
+    }
+}
+
+impl Answer for Status {
+    fn text(&self, look: &Look) -> String {
+        let mut parts = vec![paint(BOLD, "AUTO-AMI STATUS")];
+        if !self.unreadable.is_empty() {
+            let line = |one: &Unreadable| {
+                branch(paint(BAD, format!("✗ {}", one.record)), [format!("To mend it: {}", one.remedy)])
+            };
+            let head = paint(BOLD, "Records That Cannot Be Read:");
+            parts.push(branch(head, self.unreadable.iter().map(line)).to_string());
+        }
+        let mut templates = branch(paint(BOLD, "Templates:"), self.templates.iter().flat_map(|row| row.lines(look)));
+        if self.templates.is_empty() {
+            templates.push("none has been applied yet: prism templates apply FILE".to_owned());
+        }
+        parts.push(templates.to_string());
+        if !self.troubles.is_empty() {
+            let lines = self.troubles.iter().map(|wrong| paint(WARN, format!("⚠ {}", wrong.line(look))));
+            parts.push(branch(paint(BOLD, "Base Images In Trouble:"), lines).to_string());
+        }
+        parts.push(self.money().to_string());
+        parts.push(self.recent(look).to_string());
+        if !self.notes.is_empty() {
+            parts.push(branch(paint(BOLD, "Notes:"), self.notes.iter().map(|note| paint(WARN, note))).to_string());
+        }
+        parts.iter().map(|part| part.trim_end()).collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+impl Status {
+    fn money(&self) -> Tree<String> {
+        let number = self.running.map_or_else(|| "not known".to_owned(), |running| running.to_string());
+        let most = self.max_concurrent_builds.map(|most| format!(" of {most} at a time")).unwrap_or_default();
+        let mut tree = branch(paint(BOLD, "Budgets:"), self.budgets.iter().map(BudgetRow::line));
+        if self.max_concurrent_builds.is_none() {
+            tree.push("The policy in force cannot be read, and so its limits are not known".to_owned());
+        }
+        tree.push(format!("Running builds: {number}{most}"));
+        tree
+    }
+
+    fn recent(&self, look: &Look) -> Tree<String> {
+        let line = |activity: &Activity| format!("{} ({})", activity.text, look.ago(activity.at));
+        let mut tree = branch(paint(BOLD, "Recent Activity:"), self.activity.iter().map(line));
+        if self.activity.is_empty() {
+            tree.push("nothing within 7 days".to_owned());
+        }
+        if let Some(done) = self.estimated_completion {
+            tree.push(format!("Estimated rebuild completion: {} ({})", look.clock(done), look.ago(done)));
+        }
+        tree
+    }
+}
+
+impl TemplateRow {
+    fn lines(&self, look: &Look) -> Vec<String> {
+        if let Some(fault) = &self.fault {
+            let fault = paint(BAD, format!("✗ Cannot be built: {}", printable(fault, 300)));
+            return vec![format!("{}: {fault}", self.name)];
+        }
+        let line = |target: &TargetRow| {
+            let TargetRow { architecture, condition, .. } = target;
+            let (of, only) = if self.targets.len() > 1 {
+                (format!(" ({architecture})"), format!(" --architecture {architecture}"))
+            } else {
+                (String::new(), String::new())
+            };
+            let never = if *condition == Condition::NeverBuilt {
+                format!(": prism templates auto-ami build {}{only}", self.name)
+            } else {
+                String::new()
+            };
+            let (launches, disabled) =
+                (target.of_launches().unwrap_or_default(), not_rebuilt(self.disabled.as_deref()));
+            format!("{}{of}: {}{never}{launches}{disabled}", self.name, condition.line(look))
+        };
+        self.targets.iter().map(line).collect()
+    }
+}
+
+/// What is said of a disabled template behind how it stands.
+pub fn not_rebuilt(disabled: Option<&str>) -> String {
+    let told = |reason| paint(WARN, format!("(not rebuilt by itself: {})", printable(reason, 200)));
+    disabled.map(|reason| format!(" {}", told(reason))).unwrap_or_default()
+}
+
+impl BudgetRow {
+    fn line(&self) -> String {
+        let name = match self.period {
+            Period::Day(day) => format!("Day ({})", day.strftime("%-d %b")),
+            Period::Month(month) => format!("Month ({month})"),
+            Period::Emergency(month) => format!("Emergency ({month})"),
+        };
+        let reserved = self.committed - self.spent;
+        let left = (self.limit - self.committed).max(MicroDollars::ZERO);
+        format!("{name}: {left} of {} left; {} spent, {reserved} reserved", self.limit, self.spent)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use prism_domain::id::TrackedImageId;
+    use prism_domain::unreadable::UnreadableRecord;
     use prism_domain::watch::TroubleKind;
 
     use super::*;
-    use crate::condition::tests as samples;
     use crate::look::tests::{look, plain};
-    use crate::output::Answer as _;
-    use crate::samples::trouble;
+    use crate::samples::{self, trouble};
 
     fn facts() -> Facts {
-        let policy = Policy::default();
         let mut ledger = Ledger::default();
         for (period, committed, spent) in
             [("daily#2026-11-23", 3_200_000, 1_200_000), ("monthly#2026-11", 81_500_000, 79_500_000)]
@@ -138,7 +352,7 @@ mod tests {
         let other = TrackedImageId { name: "rocky-9".parse().unwrap(), ..image.clone() };
         let absent = "names ami-00000009, which does not exist";
         let troubles = [image, other].map(|id| trouble(&id, TroubleKind::Absent, absent)).to_vec();
-        Facts { all, decisions: samples::decisions(), policy, ledger, running: 1, troubles }
+        Facts { all, decisions: samples::decisions(), ledger, running: Some(1), troubles }
     }
 
     #[test]
@@ -149,9 +363,38 @@ mod tests {
     }
 
     #[test]
+    fn records_that_cannot_be_read_are_shown_first() {
+        let record = |pk: &str, sk: &str| UnreadableRecord::new("prism-state", pk, sk, Some("version"), "expected num");
+        let unreadable = vec![record("CLAIM", "biology-x86_64"), record("POLICY", "CURRENT")];
+        let mut facts = facts();
+        facts.all = Everything { policy: None, unreadable, ..facts.all };
+        facts.running = None;
+        let told = plain(&status(facts, look().now).text(&look()));
+        let first: Vec<&str> = told.lines().take(7).collect();
+        assert_eq!(first[2], "Records That Cannot Be Read:");
+        assert!(first[3].ends_with(
+            "the record CLAIM biology-x86_64 in the table prism-state cannot be read: field version: expected num"
+        ));
+        assert!(first[6].ends_with("To mend it: replace it with your policy: prism policy apply FILE"), "{told}");
+        assert!(told.contains("The policy in force cannot be read, and so its limits are not known"), "{told}");
+        assert!(told.contains("Running builds: not known"), "{told}");
+    }
+
+    #[test]
+    fn a_region_whose_launches_do_not_get_the_image_is_shown_with_its_template() {
+        let mut facts = facts();
+        let channel = facts.all.templates[0].targets[0].channel.as_mut().unwrap();
+        channel.amis.insert("eu-central-1".parse().unwrap(), "ami-00000010".parse().unwrap());
+        channel.verified.insert("eu-central-1".parse().unwrap(), channel.version - 1);
+        let text = plain(&status(facts, look().now).text(&look()));
+        let line = "basics (x86_64): ✓ Compiled (last: 2 days ago) (launches in eu-central-1 do not get it yet)";
+        assert!(text.contains(line), "{text}");
+    }
+
+    #[test]
     fn the_status_of_an_empty_stack_says_what_to_do() {
-        let empty = Everything { templates: Vec::new(), bases: Bases::new() };
-        let facts = Facts { all: empty, decisions: Vec::new(), running: 0, ..facts() };
+        let empty = Everything { templates: Vec::new(), bases: Bases::new(), ..samples::everything() };
+        let facts = Facts { all: empty, decisions: Vec::new(), running: Some(0), ..facts() };
         insta::assert_snapshot!(plain(&status(facts, look().now).text(&look())));
     }
 }

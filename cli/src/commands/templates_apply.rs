@@ -1,41 +1,36 @@
 //! `prism templates apply`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use prism_aws::{policies, templates};
+use prism_aws::templates;
+use prism_domain::id::TemplateName;
+use prism_domain::pacing::rebuilt_from;
 use prism_templates::{MAX_YAML_BYTES, parse};
 
-use super::templates_plan::{Given, Kind, plan};
+use super::templates_plan::{Given, Kind, Plan, Rebuilds, plan};
 use super::{On, read_text};
-use crate::args::Apply;
-use crate::fault::Faults;
+use crate::fault::{Faults, warn_of_unreadable};
 use crate::progress::during;
+use crate::stack::Stack;
+use crate::standing;
 
 /// Reads every file, plans, and applies the plan, parents before children.
-pub async fn run(on: &On, args: &Apply) -> anyhow::Result<()> {
-    let (given, mut faults) = read(&args.paths);
-    let stack = on.stack().await;
-    let stored = match &stack {
-        Ok(stack) => during("reading templates", templates::all(&stack.table)).await.map_err(anyhow::Error::from),
-        Err(_) => Ok(Vec::new()),
-    };
-    // Faults of the files are worth telling even where there is no stack to ask.
-    if let (Err(error), false) = (&stack, faults.is_empty()) {
-        faults.push(format!("{error:#}"));
-        return Err(Faults(faults).into());
-    }
-    let (stack, stored) = (stack?, stored?);
-    let catalogue = policies::current(&stack.table).await?.catalogue();
-    let mut plan = match plan(given, &stored, &catalogue, faults.is_empty()) {
-        Ok(plan) if faults.is_empty() => plan,
-        Ok(_) => return Err(Faults(faults).into()),
-        Err(more) => {
-            faults.extend(more);
+pub async fn run(on: &On, paths: &[PathBuf], dry_run: bool) -> anyhow::Result<()> {
+    let (given, mut faults) = read(paths);
+    let stack = match on.stack().await {
+        // Faults of the files are worth telling even where there is no stack to ask.
+        Err(error) if !faults.is_empty() => {
+            faults.push(format!("{error:#}"));
             return Err(Faults(faults).into());
         }
+        stack => stack?,
     };
-    if args.dry_run {
+    let stored = warn_of_unreadable(during("reading templates", templates::all(&stack.table)).await?);
+    let catalogue = stack.policy().await?.catalogue();
+    let mut plan = plan(given, faults, &stored, &catalogue).map_err(Faults)?;
+    if dry_run {
         return on.output.give(&plan);
     }
     for (written, change) in plan.templates.iter_mut().filter(|change| change.kind != Kind::Unchanged).enumerate() {
@@ -49,7 +44,24 @@ pub async fn run(on: &On, args: &Apply) -> anyhow::Result<()> {
         change.revision = applied.unwrap_or(change.revision);
     }
     plan.applied = true;
+    plan.rebuilds = during("reading images", rebuilds(&stack, &plan)).await?;
     on.output.give(&plan)
+}
+
+/// The images of what has changed, and of what inherits from that, that are made of something else by now.
+async fn rebuilds(stack: &Stack, plan: &Plan) -> anyhow::Result<Option<Rebuilds>> {
+    let changed = plan.templates.iter().filter(|change| change.kind == Kind::Changed);
+    let names: BTreeSet<TemplateName> =
+        changed.flat_map(|change| std::iter::once(&change.name).chain(&change.inherited_by)).cloned().collect();
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let all = standing::some(stack, &names).await?;
+    let targets = all.templates.iter().flat_map(|template| &template.targets);
+    let images = targets.filter(|target| target.changed).count();
+    let policy = all.policy.unwrap_or_default();
+    let from = policy.rebuild_on_change.then(|| rebuilt_from(&policy, stack.now));
+    Ok((images > 0).then_some(Rebuilds { images, from }))
 }
 
 /// Reads every file that is given or lies in a directory that is given; told are all that cannot be read.
@@ -89,11 +101,9 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn template(path: &Path) -> Result<Given, Vec<String>> {
-    let file = path.display().to_string();
     let text = read_text(path, MAX_YAML_BYTES).map_err(|error| vec![format!("{error:#}")])?;
-    let told = |problem: &prism_domain::problem::Problem| format!("{file}: {problem}");
-    let template = parse(&text).map_err(|problems| problems.0.iter().map(told).collect::<Vec<_>>())?;
-    Ok(Given { file, template })
+    let template = parse(&text).map_err(|problems| Faults::of_file(path, &problems).0)?;
+    Ok(Given { file: path.display().to_string(), template })
 }
 
 #[cfg(test)]
@@ -107,9 +117,8 @@ mod tests {
     #[test]
     fn a_directory_stands_for_its_templates() {
         let (given, faults) = read(&[PathBuf::from(EXAMPLES)]);
-        assert_eq!(faults, [""; 0]);
         assert!(given.len() >= 3);
-        assert!(plan(given, &[], &Catalogue::built_in(), true).is_ok_and(|plan| plan.changes() >= 3));
+        assert!(plan(given, faults, &[], &Catalogue::built_in()).is_ok_and(|plan| plan.changes() >= 3));
     }
 
     #[test]

@@ -6,11 +6,10 @@ use prism_domain::architecture::Architecture;
 use prism_domain::id::{AmiId, BuildId, Region, TemplateName};
 use serde::Serialize;
 
-use super::On;
 use crate::condition::Condition;
 use crate::look::Look;
 use crate::output::Answer;
-use crate::progress;
+use crate::stack::Stack;
 use crate::standing::{Everything, Standing, TargetStanding, everything};
 
 /// Every template.
@@ -39,11 +38,9 @@ struct ImageRow {
     condition: Condition,
 }
 
-/// Reads and answers.
-pub async fn run(on: &On) -> anyhow::Result<()> {
-    let stack = on.stack().await?;
-    let all = progress::during("reading templates", everything(&stack)).await?;
-    on.output.give(&list(all, &stack.region))
+/// Reads every template.
+pub async fn read(stack: &Stack) -> anyhow::Result<List> {
+    Ok(list(everything(stack).await?, &stack.region))
 }
 
 fn list(all: Everything, region: &Region) -> List {
@@ -118,9 +115,11 @@ impl Row {
         match image.map(|image| &image.condition) {
             Some(Condition::Compiled { .. }) => cell.fg(Color::Green),
             Some(Condition::Failed { .. }) => cell.fg(Color::Red),
-            Some(Condition::Behind { .. }) => cell.fg(Color::Yellow),
+            Some(Condition::Behind { .. } | Condition::Lacking { .. } | Condition::Changed { .. }) => {
+                cell.fg(Color::Yellow)
+            }
             Some(Condition::Queued { .. } | Condition::Building { .. }) => cell.fg(Color::Cyan),
-            Some(Condition::NeverBuilt) | None => cell,
+            Some(Condition::LeftBehind { .. } | Condition::NeverBuilt) | None => cell,
         }
     }
 }
@@ -128,8 +127,8 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::tests as samples;
     use crate::look::tests::{look, plain};
+    use crate::samples;
 
     #[test]
     fn a_list_shows_the_image_of_every_architecture() {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use prism_aws::templates::TemplateRecord;
 use prism_domain::architecture::Architecture;
 use prism_domain::catalogue::Catalogue;
@@ -10,6 +11,7 @@ use prism_templates::{ResolvedTemplate, Template, component, resolve};
 use serde::Serialize;
 
 use crate::diff::{Difference, differences};
+use crate::fault::Faults;
 use crate::look::{BAD, DIM, GOOD, Look, WARN, branch, count, paint};
 use crate::near;
 use crate::output::Answer;
@@ -27,6 +29,31 @@ pub struct Plan {
     /// Whether it has been done.
     pub applied: bool,
     pub templates: Vec<Change>,
+    /// What is rebuilt for it, once it is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebuilds: Option<Rebuilds>,
+}
+
+/// What is rebuilt because templates have changed.
+#[derive(Debug, Serialize)]
+pub struct Rebuilds {
+    /// How many images.
+    pub images: usize,
+    /// From when on: the next off-peak window. None: the policy has them not rebuilt.
+    pub from: Option<Timestamp>,
+}
+
+impl Rebuilds {
+    fn text(&self, look: &Look) -> String {
+        let images = if self.images == 1 { "1 image is".to_owned() } else { format!("{} images are", self.images) };
+        let itself = if self.images == 1 { "itself" } else { "themselves" };
+        match self.from {
+            Some(from) => {
+                format!("{images} rebuilt for this in the off-peak windows, at the earliest {}.", look.when(from))
+            }
+            None => format!("{images} not rebuilt by {itself}, since rebuild_on_change is false in the policy."),
+        }
+    }
 }
 
 /// What applying one template would come to.
@@ -56,18 +83,18 @@ pub enum Kind {
     Unchanged,
 }
 
-/// Plans, or tells every fault of every file. `complete`: whether every file could be read, so that a
-/// parent which is not known is a fault.
+/// Plans, or tells every fault of every file. `faults`: those of the files that could not be read. Where there is one, a
+/// parent that is not known may be in such a file, and is no fault.
 pub fn plan(
-    given: Vec<Given>,
+    mut given: Vec<Given>,
+    mut faults: Vec<String>,
     stored: &[TemplateRecord],
     catalogue: &Catalogue,
-    complete: bool,
 ) -> Result<Plan, Vec<String>> {
+    let complete = faults.is_empty();
     let before: BTreeMap<TemplateName, Template> =
         stored.iter().map(|record| (record.name.clone(), record.template.clone())).collect();
     let mut after = before.clone();
-    let mut faults = Vec::new();
     let mut files: BTreeMap<TemplateName, String> = BTreeMap::new();
     for Given { file, template } in &given {
         if let Some(other) = files.insert(template.slug.clone(), file.clone()) {
@@ -95,11 +122,13 @@ pub fn plan(
     if !faults.is_empty() {
         return Err(faults);
     }
-    let changes = parents_first(given).into_iter().filter_map(|given| {
+    // What is applied can be built at any time, even if applying ends half-way.
+    given.sort_by_cached_key(|given| generation(&given.template.slug, &files, &after));
+    let changes = given.into_iter().filter_map(|given| {
         let resolved = sound.get(&given.template.slug)?;
         Some(change(given, resolved, stored, &after))
     });
-    Ok(Plan { applied: false, templates: changes.collect() })
+    Ok(Plan { applied: false, templates: changes.collect(), rebuilds: None })
 }
 
 /// A template with all that it inherits, if an image can be built of it.
@@ -108,52 +137,37 @@ fn check(
     all: &BTreeMap<TemplateName, Template>,
     catalogue: &Catalogue,
 ) -> Result<ResolvedTemplate, Vec<String>> {
-    let told = |problems: prism_domain::problem::Problems| -> Vec<String> {
-        problems.0.iter().map(ToString::to_string).collect()
-    };
-    let resolved = resolve(name, all).map_err(told)?;
-    let mut faults = base_fault(&resolved, catalogue);
-    faults.extend(component(&resolved).err().map(told).into_iter().flatten());
+    let resolved = resolve(name, all).map_err(|problems| Faults::from(problems).0)?;
+    let mut faults: Vec<String> = base_fault(&resolved, catalogue).into_iter().collect();
+    faults.extend(component(&resolved).err().into_iter().flat_map(|problems| Faults::from(problems).0));
     if faults.is_empty() { Ok(resolved) } else { Err(faults) }
 }
 
-fn base_fault(resolved: &ResolvedTemplate, catalogue: &Catalogue) -> Vec<String> {
+fn base_fault(resolved: &ResolvedTemplate, catalogue: &Catalogue) -> Option<String> {
     let (base, architecture) = (&resolved.base, resolved.architecture());
     let Some(found) = catalogue.find(base) else {
-        let called = catalogue
-            .iter()
-            .flat_map(|base| std::iter::once(base.name.as_str()).chain(base.aliases.iter().map(String::as_str)));
-        let hint = near::hint(base.as_str(), called, "prism base-images list --all shows all");
-        return vec![format!("base is {base}, which is not in the catalogue of base images; {hint}")];
+        let hint = near::base_image(base.as_str(), catalogue);
+        return Some(format!("base is {base}, which is not in the catalogue of base images; {hint}"));
     };
     if found.architectures.contains_key(&architecture) {
-        return Vec::new();
+        return None;
     }
     let has: Vec<String> = found.architectures.keys().map(ToString::to_string).collect();
-    vec![format!(
-        "instance_defaults.type is {}, which needs {architecture}, but {base} comes for {} only",
-        resolved.instance_type,
-        has.join(" and ")
-    )]
+    let (instance_type, has) = (&resolved.instance_type, has.join(" and "));
+    Some(format!(
+        "instance_defaults.type is {instance_type}, which needs {architecture}, but {base} comes for {has} only"
+    ))
 }
 
-/// In an order in which what is applied can be built at any time, even if applying ends half-way.
-fn parents_first(mut given: Vec<Given>) -> Vec<Given> {
-    let mut ordered: Vec<Given> = Vec::with_capacity(given.len());
-    while !given.is_empty() {
-        let waiting: BTreeSet<TemplateName> = given.iter().map(|given| given.template.slug.clone()).collect();
-        let (ready, rest): (Vec<Given>, Vec<Given>) =
-            given.into_iter().partition(|given| given.template.inherits.iter().all(|parent| !waiting.contains(parent)));
-        // A circle has been refused before; should there be one all the same, the order is as good as any.
-        let stuck = ready.is_empty();
-        ordered.extend(ready);
-        if stuck {
-            ordered.extend(rest);
-            break;
-        }
-        given = rest;
-    }
-    ordered
+/// How many generations of what is given stand above a template. No template inherits from itself: that has been refused.
+fn generation(
+    name: &TemplateName,
+    given: &BTreeMap<TemplateName, String>,
+    all: &BTreeMap<TemplateName, Template>,
+) -> usize {
+    let parents = all.get(name).into_iter().flat_map(|template| &template.inherits);
+    let above = parents.filter(|parent| given.contains_key(*parent)).map(|parent| 1 + generation(parent, given, all));
+    above.max().unwrap_or(0)
 }
 
 fn change(
@@ -215,7 +229,7 @@ impl Plan {
 }
 
 impl Answer for Plan {
-    fn text(&self, _: &Look) -> String {
+    fn text(&self, look: &Look) -> String {
         let trees: Vec<String> = self.templates.iter().map(Change::text).collect();
         let unchanged = self.templates.len() - self.changes();
         let unchanged =
@@ -234,7 +248,8 @@ impl Answer for Plan {
                 format!("Would apply {}.{unchanged} Nothing was written (--dry-run).", count(changes, "template"))
             }
         };
-        format!("{}\n{end}", trees.concat())
+        let rebuilds = self.rebuilds.as_ref().map(|rebuilds| format!("\n{}", rebuilds.text(look)));
+        format!("{}\n{end}{}", trees.concat(), rebuilds.unwrap_or_default())
     }
 }
 
@@ -294,14 +309,23 @@ mod tests {
             given("basics.yaml", "name: Basics\nbase: ubuntu-24.04\nversion: 1.1.0\npackages: {system: [git, jq]}\n"),
             given("notes.yaml", "name: Notes\nbase: debian-12\n"),
         ];
-        let plan = plan(files, &stored, &Catalogue::built_in(), true).unwrap();
+        let plan = plan(files, Vec::new(), &stored, &Catalogue::built_in()).unwrap();
         insta::assert_snapshot!(plain(&plan.text(&look())));
         insta::assert_json_snapshot!(plan);
     }
 
     #[test]
+    fn what_is_rebuilt_for_a_change_is_said() {
+        let text = |images, from| Rebuilds { images, from }.text(&look());
+        let tonight = look().now + jiff::SignedDuration::from_hours(2);
+        insta::assert_snapshot!(text(1, Some(tonight)), @"1 image is rebuilt for this in the off-peak windows, at the earliest today (19:00 UTC, in 2 hours).");
+        insta::assert_snapshot!(text(3, None), @"3 images are not rebuilt by themselves, since rebuild_on_change is false in the policy.");
+    }
+
+    #[test]
     fn nothing_to_apply_is_said() {
-        let plan = plan(vec![given("a.yaml", BASICS)], &[stored(BASICS, 3)], &Catalogue::built_in(), true).unwrap();
+        let plan =
+            plan(vec![given("a.yaml", BASICS)], Vec::new(), &[stored(BASICS, 3)], &Catalogue::built_in()).unwrap();
         assert!(plain(&plan.text(&look())).ends_with("Nothing to apply: all is as it was applied before."));
     }
 
@@ -315,12 +339,13 @@ mod tests {
             given("d.yaml", "name: Dd\nbase: ubuntu-22.04\n"),
             given("e.yaml", "name: Dd\nbase: ubuntu-22.04\n"),
         ];
-        insta::assert_snapshot!(plan(files, &stored, &Catalogue::built_in(), true).unwrap_err().join("\n"));
+        insta::assert_snapshot!(plan(files, Vec::new(), &stored, &Catalogue::built_in()).unwrap_err().join("\n"));
     }
 
     #[test]
     fn a_parent_in_a_file_that_cannot_be_read_is_not_told_as_missing() {
         let child = vec![given("b.yaml", "name: Bb\ninherits: nobody\n")];
-        assert_eq!(plan(child, &[], &Catalogue::built_in(), false).unwrap().templates.len(), 0);
+        let unread = vec!["a.yaml: cannot be read".to_owned()];
+        assert_eq!(plan(child, unread.clone(), &[], &Catalogue::built_in()).unwrap_err(), unread);
     }
 }

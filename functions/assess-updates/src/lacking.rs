@@ -1,19 +1,20 @@
 //! Finding active images that lack fixes, and asking for a rebuild of them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use prism_aws::base_images::UpdateRecord;
-use prism_aws::error::{Error, Result};
+use prism_aws::error::Result;
 use prism_aws::table::Applied;
-use prism_aws::workflow::Started;
-use prism_aws::{builds, fault, inventory, packages, patches, requests};
-use prism_domain::build::Build;
+use prism_aws::{builds, fault, inventory, looks, packages, patches, standing};
+use prism_domain::advisory::Installed;
+use prism_domain::build::{Build, Channel};
 use prism_domain::catalogue::BaseImage;
-use prism_domain::id::{RequestId, Target};
-use prism_domain::patch::{Active, Brought, Lack, Patch, Release, as_of, comes_anyway, is_due_again, lack};
+use prism_domain::due::{Due, due};
+use prism_domain::id::{AmiId, BuildId, Target};
+use prism_domain::lacking::{Active, Brought, Lack, Release, as_of, lack};
+use prism_domain::patch::{FrozenPatch, Patch, PatchId};
 use prism_domain::policy::Policy;
-use prism_domain::request::RequestInput;
 use prism_domain::update::TrackedImage;
-use prism_domain::zone::Zone;
 use prism_ec2::Scanned;
 use prism_ec2::judge::Judge;
 
@@ -25,8 +26,6 @@ pub(crate) struct Known<'a> {
     pub base: &'a BaseImage,
     pub tracked: &'a TrackedImage,
     pub newest: Option<Release>,
-    /// Its newest moves, newest first.
-    pub moves: &'a [UpdateRecord],
     pub policy: &'a Policy,
 }
 
@@ -41,87 +40,110 @@ pub(crate) enum Compared {
     AskedFor,
 }
 
+/// What is known of the active images of some targets.
+#[derive(Debug)]
+pub(crate) struct ActiveImages {
+    channels: BTreeMap<Target, Channel>,
+    builds: BTreeMap<BuildId, Build>,
+    packages: BTreeMap<BuildId, Vec<Installed>>,
+    patches: BTreeMap<PatchId, Patch>,
+    scanned: BTreeMap<AmiId, Timestamp>,
+}
+
+impl ActiveImages {
+    fn of(&self, target: &Target) -> Option<(&Channel, &Build)> {
+        let channel = self.channels.get(target)?;
+        Some((channel, self.builds.get(&channel.build)?))
+    }
+
+    /// What a build was to bring.
+    fn brought(&self, build: &Build) -> Brought {
+        let Some(patch) = carried(build) else { return Brought::default() };
+        let found = patch.ids.iter().filter_map(|id| self.patches.get(id));
+        Brought {
+            cves: found.flat_map(|found| &found.fixes).map(|fix| fix.cve.clone()).collect(),
+            packages: patch.at_least.iter().cloned().collect(),
+        }
+    }
+}
+
+fn carried(build: &Build) -> Option<&FrozenPatch> {
+    build.frozen.as_ref()?.patch.as_ref()
+}
+
 impl AssessUpdates {
-    /// Compares an active image with what is published, and asks for a rebuild if it lacks what cannot wait. One that is
-    /// rebuilt on what its base image is now, for a reason that is as bad, gets the fixes with that.
+    /// Compares an active image with what is published, and asks for a rebuild if it lacks what cannot wait.
     pub(crate) async fn compare(
         &self,
         judge: &Judge<'_>,
+        images: &ActiveImages,
         target: &Target,
         known: Known<'_>,
         now: Timestamp,
     ) -> Result<Compared> {
-        let Some(channel) = inventory::channel(&self.table, target).await? else { return Ok(Compared::Passed) };
-        let build = builds::get(&self.table, &channel.build).await?;
-        let installed = packages::of(&self.table, &channel.build).await?;
+        let Some((channel, build)) = images.of(target) else { return Ok(Compared::Passed) };
+        let installed = images.packages.get(&channel.build);
         let scanned = match channel.amis.get(&self.region) {
-            Some(ami) => judge.findings(ami).await,
+            Some(ami) => judge.findings(ami, &images.scanned).await,
             None => None,
         };
         let published = judge.published(known.base);
         let tracked = known.tracked;
-        let mut images = std::iter::once(&tracked.current).chain(tracked.past.iter().map(|past| &past.image));
-        let own = images.find(|image| image.image_id == channel.base_image_id);
+        let mut were = std::iter::once(&tracked.current).chain(tracked.past.iter().map(|past| &past.image));
+        let own = were.find(|image| image.image_id == channel.base_image_id);
         let active = Active {
-            channel: &channel,
+            channel,
             base_image_name: &tracked.current.image_name,
-            as_of: as_of(published.ecosystem, &build, own, channel.since),
-            installed: installed.as_deref(),
+            as_of: as_of(published.ecosystem, build, own, channel.since),
+            installed: installed.map(Vec::as_slice),
             scan: scanned.as_ref().map(Scanned::scan),
-            brought: &self.brought(&build).await?,
+            brought: &images.brought(build),
         };
         match lack(active, &published, known.newest, known.policy, now) {
             Lack::Nothing => {}
             Lack::CanWait { until } => tracing::debug!(%target, %until, "what the image lacks can wait"),
             Lack::NotServed(reason) => tracing::info!(%target, "the image lacks fixes, but {reason}"),
-            Lack::Patch(patch) => {
-                let moves = known.moves.iter().map(|record| &record.update);
-                if !comes_anyway(patch.level, &channel.base_image_id, moves, known.policy) {
-                    return self.ask_for(target, &patch, now).await;
-                }
-            }
+            Lack::Patch(patch) => return self.ask_for(target, &patch, known.policy, now).await,
         }
         Ok(Compared::Done)
     }
 
-    /// What a build was to bring.
-    async fn brought(&self, build: &Build) -> Result<Brought> {
-        let Some(patch) = build.frozen.as_ref().and_then(|frozen| frozen.patch.as_ref()) else {
-            return Ok(Brought::default());
-        };
-        let mut brought = Brought { packages: patch.at_least.iter().cloned().collect(), ..Brought::default() };
-        for id in &patch.ids {
-            let found = patches::find(&self.table, id).await?;
-            brought.cves.extend(found.into_iter().flat_map(|found| found.fixes).map(|fix| fix.cve));
-        }
-        Ok(brought)
+    /// Reads the active images of targets, all of each kind together.
+    pub(crate) async fn active_images(&self, judge: &Judge<'_>, targets: &[Target]) -> Result<ActiveImages> {
+        let channels = inventory::channels_of(&self.table, targets).await?.logged();
+        let ids: Vec<BuildId> = channels.iter().map(|channel| channel.build.clone()).collect();
+        let builds = builds::find_all(&self.table, &ids).await?.logged();
+        let packages = packages::of_all(&self.table, &ids).await?;
+        let brought: Vec<PatchId> = builds.iter().filter_map(carried).flat_map(|patch| patch.ids.clone()).collect();
+        let patches = patches::find_all(&self.table, &brought).await?.logged();
+        let amis: Vec<AmiId> = channels.iter().filter_map(|channel| channel.amis.get(&self.region)).cloned().collect();
+        Ok(ActiveImages {
+            channels: channels.into_iter().map(|channel| (channel.build.target.clone(), channel)).collect(),
+            builds: builds.into_iter().map(|build| (build.id.clone(), build)).collect(),
+            packages,
+            patches: patches.into_iter().map(|patch| (patch.id.clone(), patch)).collect(),
+            scanned: judge.scanned(&amis).await,
+        })
     }
 
-    /// Keeps what is lacking, and asks for a build: once for the same lack, and again each day on which it is still
-    /// there and the build has failed.
-    async fn ask_for(&self, target: &Target, patch: &Patch, now: Timestamp) -> Result<Compared> {
-        let Some(request) = self.unasked(requests::of_patch(&patch.id)?, now).await? else { return Ok(Compared::Done) };
-        // Lost: it was found before, and nothing was asked for yet, or that failed.
-        let _: Applied = self.table.transact("recording a patch", vec![patches::insert(patch)?]).await?;
+    /// Keeps what is lacking, and has somebody look what the target is due, unless it is known and being seen to.
+    async fn ask_for(&self, target: &Target, patch: &Patch, policy: &Policy, now: Timestamp) -> Result<Compared> {
+        let recorded = self.table.transact("recording a patch", vec![patches::insert(patch)?]).await?;
         fault::point("assess-updates.patch-recorded");
-        let input = RequestInput::for_patch(target, patch.id.clone());
-        if requests::start(&self.table, &self.workflow, &request, &input).await? == Started::Before {
+        let standing = standing::of(&self.table, target).await?;
+        let is_known =
+            recorded != Applied::Written && (standing.claim.held.is_some() || standing.claim.wanted.is_some());
+        if is_known {
             return Ok(Compared::Done);
         }
+        let Due::Rebuild(rebuild) = due(&standing, policy, now) else { return Ok(Compared::Done) };
+        if let Some(held_back) = rebuild.held_back {
+            tracing::info!(%target, "the image lacks fixes, and {}", held_back.reason);
+            return Ok(Compared::Done);
+        }
+        looks::start(&self.table, &self.workflow, target, now).await?;
         fault::point("assess-updates.patch-asked-for");
         tracing::info!(%target, patch = %patch.id, level = %patch.level, "a rebuild is asked for");
         Ok(Compared::AskedFor)
-    }
-
-    /// The name under which a request has not been made yet; none if it is being answered, or was answered well.
-    async fn unasked(&self, request: RequestId, now: Timestamp) -> Result<Option<RequestId>> {
-        let Some(record) = requests::find(&self.table, &request).await? else { return Ok(Some(request)) };
-        let ending = builds::get(&self.table, &record.build).await?.ending;
-        if !is_due_again(ending.as_ref(), now) {
-            return Ok(None);
-        }
-        let name = format!("{request}-{}", Zone::utc().date(now).strftime("%Y%m%d"));
-        let again: RequestId = name.parse().map_err(|error| Error::malformed("a request id", error))?;
-        Ok(requests::find(&self.table, &again).await?.is_none().then_some(again))
     }
 }

@@ -7,16 +7,16 @@
 mod lacking;
 mod reassessing;
 
-use aws_config::SdkConfig;
 use futures_util::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
+use prism_aws::environment::Environment;
 use prism_aws::error::Result;
 use prism_aws::runtime::Function;
 use prism_aws::table::Table;
 use prism_aws::workflow::Workflow;
-use prism_aws::{base_images, clock, policies, settings};
+use prism_aws::{base_images, policies};
 use prism_domain::id::{Region, Target};
-use prism_domain::patch::Release;
+use prism_domain::lacking::Release;
 use prism_ec2::Images;
 use prism_ec2::judge::Judge;
 use serde::Serialize;
@@ -30,6 +30,10 @@ const JUDGED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How many of a base image's newest updates are judged anew.
 const MOVES: usize = 3;
+
+/// How many images are read together: DynamoDB hands out a hundred items a call. What is installed in each takes some
+/// hundred kilobytes.
+const TOGETHER: usize = 100;
 
 /// How many images are compared at a time.
 const AT_ONCE: usize = 16;
@@ -74,32 +78,31 @@ impl Function for AssessUpdates {
     type Input = Value;
     type Output = Output;
 
-    fn new(config: &SdkConfig) -> Result<Self> {
+    fn new(environment: &Environment) -> Result<Self> {
         Ok(Self {
-            table: Table::new(config, settings::required("TABLE_NAME")?),
-            advisories: Table::new(config, settings::required("ADVISORIES_TABLE_NAME")?),
-            images: Images::new(config),
-            workflow: Workflow::new(config, settings::required("STATE_MACHINE_ARN")?),
-            region: settings::parsed("AWS_REGION")?,
+            table: environment.table()?,
+            advisories: environment.advisories()?,
+            images: Images::new(&environment.config),
+            workflow: environment.workflow()?,
+            region: environment.region()?,
         })
     }
 
-    async fn handle(&self, _hint: Value) -> Result<Output> {
-        let now = clock::now();
-        let policy = policies::current(&self.table).await?;
+    async fn handle(&self, _hint: Value, now: Timestamp) -> Result<Output> {
+        let Some(policy) = policies::readable(&self.table).await? else { return Ok(Output::default()) };
         let catalogue = policy.catalogue();
-        let tracked = base_images::all_tracked(&self.table, &self.region).await?;
+        let tracked = base_images::all_tracked(&self.table, &self.region).await?.logged();
         let newest = tracked.iter().filter_map(|one| Release::of_image(&one.current.image_name)).max();
         let mut judge = Judge::new(&self.images, &self.table, &self.advisories, &policy, now).await?;
         let mut output = Output::default();
         let mut stood_on = Vec::new();
         for one in &tracked {
             let Some(base) = catalogue.iter().find(|base| base.name == one.id.name) else { continue };
-            let dependants = base_images::dependants(&self.table, &one.id.name, one.id.architecture).await?;
+            let dependants = base_images::dependants(&self.table, &one.id.name, one.id.architecture).await?.logged();
             if dependants.is_empty() {
                 continue;
             }
-            let moves = base_images::newest_updates(&self.table, &one.id, MOVES).await?;
+            let moves = base_images::newest_updates(&self.table, &one.id, MOVES).await?.logged();
             for record in &moves {
                 // Once nobody stands on the old image any more, there is nobody to whom the judgement matters.
                 let matters = dependants.iter().any(|it| it.may_stand_on(&record.update.previous_image_id));
@@ -109,11 +112,11 @@ impl Function for AssessUpdates {
                 }
             }
             count(judge.read(base).await, &mut output);
-            stood_on.push((base, one, moves, dependants));
+            stood_on.push((base, one, dependants));
         }
         let mut ahead: Vec<(Target, Known<'_>)> = Vec::new();
-        for (base, tracked, moves, dependants) in &stood_on {
-            let known = Known { base, tracked, newest, moves, policy: &policy };
+        for (base, tracked, dependants) in &stood_on {
+            let known = Known { base, tracked, newest, policy: &policy };
             ahead.extend(dependants.iter().map(|dependant| (dependant.target.clone(), known)));
         }
         self.compare_all(&judge, ahead, now, &mut output).await;
@@ -137,20 +140,32 @@ impl AssessUpdates {
             let length = ahead.len();
             ahead.rotate_left(run.wrapping_mul(length / 4 + 1) % length);
         }
-        let compared = stream::iter(ahead).map(|(target, known)| async move {
-            if Instant::now() > until { None } else { Some(self.compare(judge, &target, known, now).await) }
-        });
-        let mut compared = std::pin::pin!(compared.buffer_unordered(AT_ONCE));
-        while let Some(one) = compared.next().await {
-            match one {
-                None => output.left += 1,
-                Some(Ok(Compared::Passed)) => {}
-                Some(Ok(Compared::Done)) => output.compared += 1,
-                Some(Ok(Compared::AskedFor)) => {
-                    output.compared += 1;
-                    output.patches += 1;
+        for together in ahead.chunks(TOGETHER) {
+            if Instant::now() > until {
+                output.left += together.len();
+                continue;
+            }
+            let targets: Vec<Target> = together.iter().map(|(target, _)| target.clone()).collect();
+            let images = match self.active_images(judge, &targets).await {
+                Ok(images) => images,
+                Err(error) => {
+                    count(Err(error), output);
+                    continue;
                 }
-                Some(Err(error)) => count(Err(error), output),
+            };
+            let compared =
+                stream::iter(together).map(|(target, known)| self.compare(judge, &images, target, *known, now));
+            let mut compared = std::pin::pin!(compared.buffer_unordered(AT_ONCE));
+            while let Some(one) = compared.next().await {
+                match one {
+                    Ok(Compared::Passed) => {}
+                    Ok(Compared::Done) => output.compared += 1,
+                    Ok(Compared::AskedFor) => {
+                        output.compared += 1;
+                        output.patches += 1;
+                    }
+                    Err(error) => count(Err(error), output),
+                }
             }
         }
         if output.left > 0 {

@@ -32,10 +32,9 @@ impl AssessUpdates {
         } else {
             vec![base_images::reassessed(record, &update)?]
         };
-        match self.table.transact(&format!("judging update {}", update.id), writes).await? {
+        if self.table.transact(&format!("judging update {}", update.id), writes).await? != Applied::Written {
             // Somebody else has judged it at the same time.
-            Applied::Lost(_) => return Ok(()),
-            Applied::Written => {}
+            return Ok(());
         }
         fault::point("assess-updates.judged");
         output.changed += 1;

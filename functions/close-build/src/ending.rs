@@ -1,73 +1,79 @@
 //! How a build ended, and the one transaction that says so.
 
 use jiff::Timestamp;
-use prism_aws::error::Result;
-use prism_aws::queue::builder_price;
+use prism_aws::error::{CANNOT_BUILD, Result};
 use prism_aws::table::Write;
 use prism_aws::workflow::Standing;
-use prism_aws::{builds, claims, clearings, journal, ledger, notices};
-use prism_domain::build::{Build, Channel, Ending, EndingKind, ImageResult};
+use prism_aws::{builds, claims, clearings, journal, ledger, notices, trials};
+use prism_domain::approval::Causes;
+use prism_domain::attempts::Attempts;
+use prism_domain::build::{Build, Channel, EndingKind, ImageResult};
 use prism_domain::claim::Claim;
-use prism_domain::decision::{Decision, DecisionKind};
-use prism_domain::estimate;
-use prism_domain::ledger::{Reservation, ReservationState, release, settle, settle_late};
-use prism_domain::money::MicroDollars;
+use prism_domain::closing::{self, Verdict};
+use prism_domain::hold::HeldBy;
 use prism_domain::notice;
+use prism_domain::policy::Policy;
 use prism_domain::problem::printable;
-use prism_templates::ResolvedTemplate;
-use serde_json::json;
+use prism_domain::trial::{Trial, TrialState};
+use prism_domain::unreadable::UnreadableRecord;
 
 use crate::{Failure, sentence};
 
-/// Why the build is being closed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// The state machine came to its end.
-    Through,
-    /// A rule or a person stopped it.
-    Stopped(String),
-    /// Something failed.
-    Failed(String),
+/// What the state machine says.
+pub fn of_state(stopped: Option<String>, failure: Option<Failure>) -> Verdict {
+    match (failure, stopped) {
+        (Some(failure), _) => {
+            Verdict::Failed { message: printable(&sentence(&failure), 600), is_own: failure.error == CANNOT_BUILD }
+        }
+        (None, Some(reason)) => Verdict::Stopped { by: HeldBy::Rule, reason },
+        (None, None) => Verdict::Through,
+    }
 }
 
-impl Verdict {
-    /// What the state machine says.
-    pub fn of_state(stopped: Option<String>, failure: Option<Failure>) -> Self {
-        match (failure, stopped) {
-            (Some(failure), _) => Self::Failed(printable(&sentence(&failure), 600)),
-            (None, Some(reason)) => Self::Stopped(reason),
-            (None, None) => Self::Through,
-        }
-    }
-
-    /// What an execution that is over says, and the status that an event tells of it.
-    pub fn of_standing(standing: Standing, status: &str, cause: Option<&str>) -> Self {
-        match (standing, status) {
-            (Standing::Stopped, _) => Self::Stopped(match cause.filter(|cause| !cause.is_empty()) {
+/// What an execution that is over says, and the status that an event tells of it.
+pub fn of_standing(standing: Standing, status: &str, cause: Option<&str>) -> Verdict {
+    let message = match (standing, status) {
+        (Standing::Stopped, _) => {
+            let reason = match cause.filter(|cause| !cause.is_empty()) {
                 Some(cause) => format!("its execution was stopped: {}", printable(cause, 200)),
                 None => "its execution was stopped".to_owned(),
-            }),
-            (Standing::Gone, _) => Self::Failed("its execution is gone".to_owned()),
-            (_, "TIMED_OUT") => Self::Failed("its execution timed out".to_owned()),
-            _ => Self::Failed("its execution failed".to_owned()),
+            };
+            return Verdict::Stopped { by: HeldBy::Person, reason };
         }
-    }
+        (Standing::Gone, _) => "its execution is gone",
+        (_, "TIMED_OUT") => "its execution timed out",
+        _ => "its execution failed",
+    };
+    Verdict::Failed { message: message.to_owned(), is_own: false }
+}
 
-    /// In one word, where there is no build.
-    pub const fn kind(&self) -> EndingKind {
-        match self {
-            Self::Stopped(_) => EndingKind::Stopped,
-            Self::Through | Self::Failed(_) => EndingKind::Failed,
-        }
-    }
+/// What a build is closed by.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The claim of its target.
+    pub claim: &'a Claim,
+    /// The image that launches use, or why that cannot be read.
+    pub published: Result<&'a Option<Channel>, &'a UnreadableRecord>,
+    /// The trial of its base image, if there is one.
+    pub trial: Option<&'a Trial>,
+    /// The policy in force.
+    pub policy: &'a Policy,
+}
 
-    /// In a sentence.
-    pub fn message(&self) -> &str {
-        match self {
-            Self::Through => "no build was made",
-            Self::Stopped(message) | Self::Failed(message) => message,
-        }
+/// The writes that say what a build means for the trial of its base image. That all of the first builds have failed is told
+/// once, with the last of them.
+fn tried(trial: Option<&Trial>, closed: &Build, now: Timestamp) -> Result<Vec<Write>> {
+    let Some(trial) = trial else { return Ok(Vec::new()) };
+    let after = trial.clone().after_end(closed);
+    if after == *trial {
+        return Ok(Vec::new());
     }
+    let mut writes = vec![trials::write(&after)?];
+    if after.state() == TrialState::Failed {
+        let message = closed.ending.as_ref().map_or_else(String::new, |ending| ending.message.clone());
+        writes.push(notices::leave(&notice::base_image_failed(&after, &message, now))?);
+    }
+    Ok(writes)
 }
 
 /// The closed build, and the writes that close it: its ending, its money, its claim, the journal and the
@@ -75,56 +81,26 @@ impl Verdict {
 ///
 /// # Errors
 ///
-/// If the builder's price is not known, or a write cannot be built.
-pub fn close(
-    build: &Build,
-    claim: &Claim,
-    published: Option<&Channel>,
-    verdict: &Verdict,
-    now: Timestamp,
-) -> Result<(Build, Vec<Write>)> {
-    let mut closed = build.clone();
-    closed.ending = Some(ending(build, verdict, now));
-    let mut writes = Vec::new();
-    if let Some((reservation, closing)) = settled(build, now)? {
-        closed.reservation = Some(reservation);
-        writes.extend(closing);
-    }
+/// If a write cannot be built.
+pub fn close(build: &Build, facts: Facts<'_>, verdict: &Verdict, now: Timestamp) -> Result<(Build, Vec<Write>)> {
+    let Facts { claim, published, trial, policy } = facts;
+    let (closed, adjustments) = closing::close(build, verdict, now);
+    let mut writes = adjustments.map(|adjustments| ledger::close(&adjustments)).transpose()?.unwrap_or_default();
     writes.push(builds::write(&closed)?);
-    if claim.held.as_ref().is_some_and(|held| held.queued.build == build.id) {
-        writes.push(claims::write(&Claim { held: None, ..claim.clone() })?);
-    }
+    let holds = claim.held.as_ref().is_some_and(|held| held.queued.build == closed.id);
+    let claim = holds.then(|| claim.clone().after(&closed, verdict));
+    writes.extend(claim.as_ref().map(claims::write).transpose()?);
     // What nobody will use is removed once it is written that nobody will.
-    if closed.frozen.is_some() && closed.published_at.is_none() {
+    if closed.frozen.is_some() && closed.ended_unpublished() {
         writes.push(clearings::leave(&closed, now)?);
     }
-    writes.push(journal::write(&build.id.target.template, &decision(&closed, now))?);
-    if let Some(notice) = notice_of(&closed, published, now) {
+    writes.push(journal::write(&build.id.target.template, &closing::decision(&closed, now))?);
+    let attempts = claim.as_ref().and_then(|claim| claim.attempts.as_ref());
+    if let Some(notice) = notice_of(&closed, published, attempts, policy.failure_limit, now) {
         writes.push(notices::leave(&notice)?);
     }
+    writes.extend(tried(trial, &closed, now)?);
     Ok((closed, writes))
-}
-
-fn ending(build: &Build, verdict: &Verdict, now: Timestamp) -> Ending {
-    let result = build.outcome.as_ref().map(|outcome| &outcome.result);
-    let (kind, message) = match (build.published_at, verdict, result) {
-        (Some(_), ..) => (EndingKind::Complete, "its image is published".to_owned()),
-        (None, Verdict::Stopped(reason), _) => (EndingKind::Stopped, reason.clone()),
-        (None, _, Some(ImageResult::Failed { message, .. })) => (EndingKind::Failed, message.clone()),
-        (None, verdict, _) => (EndingKind::Failed, verdict.message().to_owned()),
-    };
-    Ending { kind, message, at: now }
-}
-
-/// The money, settled if Image Builder has started and given back if it never did, once.
-fn settled(build: &Build, now: Timestamp) -> Result<Option<(Reservation, Vec<Write>)>> {
-    let Some(reservation) = &build.reservation else { return Ok(None) };
-    let (state, adjustments) = match cost(build, now)? {
-        Some(amount) => (ReservationState::Settled { amount }, settle(reservation, amount)),
-        None => (ReservationState::Released, release(reservation)),
-    };
-    let Some(adjustments) = adjustments else { return Ok(None) };
-    Ok(Some((Reservation { state, ..reservation.clone() }, ledger::close(&adjustments)?)))
 }
 
 /// The writes that book what an ended build cost after all, though its money was given back: Image Builder had
@@ -132,44 +108,22 @@ fn settled(build: &Build, now: Timestamp) -> Result<Option<(Reservation, Vec<Wri
 ///
 /// # Errors
 ///
-/// If the builder's price is not known, or a write cannot be built.
+/// If a write cannot be built.
 pub fn book_late(build: &Build, now: Timestamp) -> Result<Vec<Write>> {
-    let (Some(reservation), Some(amount)) = (&build.reservation, cost(build, now)?) else { return Ok(Vec::new()) };
-    let Some(adjustments) = settle_late(reservation, amount) else { return Ok(Vec::new()) };
-    let settled = Reservation { state: ReservationState::Settled { amount }, ..reservation.clone() };
+    let Some((settled, adjustments)) = closing::book_late(build, now) else { return Ok(Vec::new()) };
     let mut writes = ledger::book(&adjustments)?;
-    writes.push(builds::write(&Build { reservation: Some(settled), ..build.clone() })?);
+    writes.push(builds::write(&settled)?);
     Ok(writes)
 }
 
-/// What the build cost, if Image Builder has started: the builder's time, and the storage of what stays.
-fn cost(build: &Build, now: Timestamp) -> Result<Option<MicroDollars>> {
-    let Some(ran) = build.ran(now) else { return Ok(None) };
-    let frozen = build.frozen.as_ref();
-    let resolved = frozen.and_then(|frozen| serde_json::from_value::<ResolvedTemplate>(frozen.template.clone()).ok());
-    let root_volume_gb = resolved.map_or(0, |resolved| resolved.root_volume_gb);
-    let kept = match (build.published_at, frozen) {
-        (Some(_), Some(frozen)) => frozen.regions.len(),
-        _ => 0,
-    };
-    let price = builder_price(build.id.target.architecture)?;
-    Ok(Some(estimate::actual(price, ran, root_volume_gb, kept).total()))
-}
-
-fn decision(closed: &Build, now: Timestamp) -> Decision {
-    let ending = closed.ending.as_ref();
-    let complete = ending.is_some_and(|ending| ending.kind == EndingKind::Complete);
-    Decision {
-        kind: if complete { DecisionKind::Publish } else { DecisionKind::Stop },
-        subject: format!("{}:closed", closed.id),
-        reasons: ending.map(|ending| ending.message.clone()).into_iter().collect(),
-        inputs: json!({ "ending": ending, "outcome": closed.outcome, "reservation": closed.reservation }),
-        at: now,
-    }
-}
-
 /// What people are told: a build that was stopped on purpose needs no notice.
-fn notice_of(closed: &Build, published: Option<&Channel>, now: Timestamp) -> Option<notice::Notice> {
+fn notice_of(
+    closed: &Build,
+    published: Result<&Option<Channel>, &UnreadableRecord>,
+    attempts: Option<&Attempts>,
+    failure_limit: u32,
+    now: Timestamp,
+) -> Option<notice::Notice> {
     let ending = closed.ending.as_ref()?;
     match ending.kind {
         EndingKind::Complete => {
@@ -177,15 +131,27 @@ fn notice_of(closed: &Build, published: Option<&Channel>, now: Timestamp) -> Opt
                 Some(ImageResult::Available { amis }) => amis.clone(),
                 _ => std::collections::BTreeMap::new(),
             };
-            Some(notice::build_complete(closed, &amis, None, now))
+            // Of a channel that has moved on, the notice of the build that it names tells.
+            let own = published.ok().and_then(Option::as_ref).filter(|channel| channel.build == closed.id);
+            let unverified = own.map(Channel::unverified).unwrap_or_default();
+            Some(notice::build_complete(closed, &amis, &unverified, now))
         }
+        EndingKind::Failed if attempts.is_some_and(|attempts| !attempts.is_told(failure_limit)) => None,
         EndingKind::Failed => {
             let step = match closed.outcome.as_ref().map(|outcome| &outcome.result) {
                 Some(ImageResult::Failed { step, .. }) => step.as_deref(),
                 _ => None,
             };
-            let ami = published.and_then(|channel| channel.amis.values().next()).map(ToString::to_string);
-            Some(notice::build_failed(closed, step, &ending.message, ami.as_deref(), now))
+            let ami = match published {
+                Ok(channel) => {
+                    channel.as_ref().and_then(|channel| channel.amis.values().next()).map(ToString::to_string)
+                }
+                Err(_) => Some("an image whose record cannot be read".to_owned()),
+            };
+            // Nobody tries again by itself what only a person wanted.
+            let attempts = attempts.filter(|_| !Causes::of(&closed.request).is_empty());
+            let again = attempts.map(|attempts| attempts.outlook(failure_limit, now));
+            Some(notice::build_failed(closed, step, &ending.message, ami.as_deref(), again.as_deref(), now))
         }
         EndingKind::Stopped | EndingKind::Superseded => None,
     }

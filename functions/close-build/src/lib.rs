@@ -1,32 +1,38 @@
 //! close-build: ends a build. Cancels what still runs, settles or releases the money, frees the claim and leaves
-//! the notice; then removes what nobody will use, and lets the next one begin.
+//! the notice; then lets the next one begin, and removes what nobody will use.
 //!
 //! It is the last state of `build-image`; the status change of an execution that was stopped or timed out
 //! brings it too, and, should that be lost, reconcile-builds.
 
 mod clearing;
+mod collecting;
 mod ending;
 mod following;
+mod removing;
 
 use aws_config::SdkConfig;
+use jiff::Timestamp;
+use prism_aws::environment::Environment;
 use prism_aws::error::{Error, Result};
 use prism_aws::functions::Functions;
-use prism_aws::image_builder::ImageBuilder;
+use prism_aws::image_builder::{ImageBuilder, Infrastructure};
+use prism_aws::pace::within;
 use prism_aws::requests::{self, RequestRecord};
 use prism_aws::runtime::{Function, about};
-use prism_aws::table::{Applied, Table, back_off};
-use prism_aws::workflow::{Standing, Started, Workflow};
-use prism_aws::{builds, claims, clock, fault, inventory, settings};
+use prism_aws::table::{Applied, Table};
+use prism_aws::workflow::{Standing, Workflow};
+use prism_aws::{builds, claims, fault, inventory, ledger, policies, race, tokens, trials};
 use prism_domain::build::{Build, EndingKind};
-use prism_domain::claim::Claim;
-use prism_domain::id::{RequestId, Target};
+use prism_domain::closing::Verdict;
+use prism_domain::trial::Trial;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::{Duration, Instant};
 
-use ending::Verdict;
+use ending::Facts;
 
-/// How often a build is closed again when others write the same items.
-const TRIES: u32 = 8;
+/// For how long each part of tidying may go on: both together are less than what the function has, which is a minute.
+const TIDY: Duration = Duration::from_secs(20);
 
 /// The function.
 #[derive(Debug)]
@@ -35,8 +41,10 @@ pub struct CloseBuild {
     config: SdkConfig,
     workflow: Workflow,
     image_builder: ImageBuilder,
+    infrastructure: Infrastructure,
     functions: Functions,
     schedule_builds: String,
+    prefix: String,
 }
 
 /// Who calls.
@@ -96,20 +104,22 @@ impl Function for CloseBuild {
     type Input = Input;
     type Output = Output;
 
-    fn new(config: &SdkConfig) -> Result<Self> {
+    fn new(environment: &Environment) -> Result<Self> {
         Ok(Self {
-            table: Table::new(config, settings::required("TABLE_NAME")?),
-            workflow: Workflow::new(config, settings::required("STATE_MACHINE_ARN")?),
-            image_builder: ImageBuilder::new(config),
-            config: config.clone(),
-            functions: Functions::new(config),
-            schedule_builds: settings::required("SCHEDULE_BUILDS_FUNCTION")?,
+            table: environment.table()?,
+            workflow: environment.workflow()?,
+            image_builder: ImageBuilder::new(&environment.config),
+            infrastructure: Infrastructure::of_stack(environment)?,
+            config: environment.config.clone(),
+            functions: Functions::new(&environment.config),
+            schedule_builds: environment.required("SCHEDULE_BUILDS_FUNCTION")?.to_owned(),
+            prefix: environment.required("PARAMETER_PREFIX")?.to_owned(),
         })
     }
 
-    async fn handle(&self, input: Input) -> Result<Output> {
+    async fn handle(&self, input: Input, now: Timestamp) -> Result<Output> {
         let (execution, verdict) = match input {
-            Input::State(state) => (state.execution, Verdict::of_state(state.stopped, state.failure)),
+            Input::State(state) => (state.execution, ending::of_state(state.stopped, state.failure)),
             Input::StatusChange { detail } => {
                 // The event says what may be; the execution says what is.
                 let standing = self.workflow.standing(&detail.execution_arn).await?;
@@ -120,11 +130,10 @@ impl Function for CloseBuild {
                     Standing::Stopped => self.workflow.cause(&detail.execution_arn).await?,
                     _ => None,
                 };
-                (detail.execution_arn, Verdict::of_standing(standing, &detail.status, cause.as_deref()))
+                (detail.execution_arn, ending::of_standing(standing, &detail.status, cause.as_deref()))
             }
         };
-        let request = requests::of_execution(&execution)?;
-        let Some(record) = requests::find(&self.table, &request).await? else {
+        let Some(record) = requests::find(&self.table, &execution).await? else {
             let message = format!("nothing was planned: {}", verdict.message());
             return Ok(Output { ending: verdict.kind(), message });
         };
@@ -133,17 +142,14 @@ impl Function for CloseBuild {
             let message = format!("build {} answers this request", record.build);
             return Ok(Output { ending: EndingKind::Stopped, message });
         }
-        let build = self.close(&record, &verdict).await?;
-        self.clear(&build.id).await?;
-        fault::point("close-build.cleared");
-        if build.published_at.is_some() {
-            self.collect(&build).await?;
-        }
-        self.begin_next(&record).await?;
-        if build.published_at.is_some() {
-            self.follow_base_image(&build).await?;
-        }
+        let build = self.close(&record, &verdict, now).await?;
+        // Nobody waits with it any more, whoever has closed the build.
+        let removal = vec![tokens::remove(&build.id)?];
+        let _: Applied =
+            self.table.transact(&format!("removing the task token of build {}", build.id), removal).await?;
+        go_on(self.follow(&build, now).await)?;
         self.functions.poke(&self.schedule_builds, &json!({})).await?;
+        self.tidy(&build, now).await;
         let Some(ending) = build.ending else { return Err(Error::lost_race(format!("closing build {}", build.id))) };
         tracing::info!(ending = ?ending.kind, "closed: {}", ending.message);
         Ok(Output { ending: ending.kind, message: ending.message })
@@ -152,67 +158,88 @@ impl Function for CloseBuild {
 
 impl CloseBuild {
     /// Closes the build, if it is not closed. Answers it as it then is.
-    async fn close(&self, record: &RequestRecord, verdict: &Verdict) -> Result<Build> {
-        for attempt in 0..TRIES {
+    async fn close(&self, record: &RequestRecord, verdict: &Verdict, now: Timestamp) -> Result<Build> {
+        let action = format!("closing build {}", record.build);
+        let mut refusal = None;
+        let closed = race::try_to_win(async || {
             let mut build = builds::get(&self.table, &record.build).await?;
             if build.ending.is_some() {
-                return Ok(build);
+                return Ok(Some(build));
             }
             if build.outcome.is_none() {
-                self.end(&mut build).await?;
+                match self.end(&mut build, now).await {
+                    Ok(_) => {}
+                    Err(error) if error.is_retryable() => return Err(error),
+                    // What runs on is stopped when the build is cleared, and what it cost is booked then.
+                    Err(error) => tracing::warn!(error.name = error.name(), "Image Builder is not stopped: {error}"),
+                }
             }
             fault::point("close-build.ended");
             let claim = claims::of(&self.table, &build.id.target).await?;
-            let published = inventory::channel(&self.table, &build.id.target).await?;
-            let (closed, writes) = ending::close(&build, &claim, published.as_ref(), verdict, clock::now())?;
-            match self.table.transact(&format!("closing build {}", build.id), writes).await? {
-                Applied::Written => {
-                    fault::point("close-build.closed");
-                    return Ok(closed);
+            let published = match inventory::channel(&self.table, &build.id.target).await {
+                Err(Error::Unreadable(record)) => Err(*record),
+                published => Ok(published?),
+            };
+            let policy = policies::readable(&self.table).await?.unwrap_or_default();
+            let trial = self.trial(&build).await?;
+            let facts = Facts { claim: &claim, published: published.as_ref(), trial: trial.as_ref(), policy: &policy };
+            let (closed, writes) = ending::close(&build, facts, verdict, now)?;
+            match self.table.transact(&action, writes).await {
+                // DynamoDB refuses to add to what is no number, and does not say where.
+                Err(refused @ Error::Permanent { .. }) => {
+                    let periods = build.reservation.iter().flat_map(|reservation| reservation.periods.clone());
+                    if let Some(record) = ledger::unreadable(&self.table, periods).await? {
+                        return Err(record.into());
+                    }
+                    // Somebody may have mended it just now.
+                    refusal = Some(refused);
+                    Ok(None)
                 }
-                Applied::Lost(_) => back_off(attempt).await,
+                applied => Ok(applied?.then(closed).inspect(|_| fault::point("close-build.closed"))),
             }
-        }
-        Err(Error::lost_race(format!("closing build {}", record.build)))
+        });
+        let closed = closed.await?;
+        closed.ok_or_else(|| refusal.unwrap_or_else(|| Error::lost_race(action)))
     }
 
-    /// Starts what was waiting for this build to end. It stays on the claim until a build takes it along, so that
-    /// it is neither lost nor built twice.
-    async fn begin_next(&self, record: &RequestRecord) -> Result<()> {
-        let target = &record.build.target;
-        let claim = claims::of(&self.table, target).await?;
-        let Some(next) = claim.next.clone().filter(|_| claim.held.is_none()) else { return Ok(()) };
-        let started = self.workflow.start(&next_id(target, claim.counter)?, &next).await?;
-        fault::point("close-build.next-started");
-        if started == Started::Before {
-            // It has ended, and no build took it along: it can't be built, and its execution says why.
-            tracing::warn!(%target, "what was to follow is given up");
-            self.forget_next(target, &claim).await?;
-            fault::point("close-build.next-forgotten");
+    /// The trial of the base image that a build stands on, if there is one that can be read.
+    async fn trial(&self, build: &Build) -> Result<Option<Trial>> {
+        let Some(frozen) = &build.frozen else { return Ok(None) };
+        let architecture = build.id.target.architecture;
+        match trials::find(&self.table, &frozen.base, architecture, &frozen.base_image_id).await {
+            Err(Error::Unreadable(record)) => {
+                tracing::error!("{record}");
+                Ok(None)
+            }
+            found => found,
         }
-        Ok(())
     }
 
-    /// Takes what was started off the claim, unless the claim has changed.
-    async fn forget_next(&self, target: &Target, started: &Claim) -> Result<()> {
-        for attempt in 0..TRIES {
-            let claim = claims::of(&self.table, target).await?;
-            if claim.next != started.next || claim.held.is_some() {
-                return Ok(());
-            }
-            let write = claims::write(&Claim { next: None, ..claim })?;
-            match self.table.transact(&format!("writing the claim of {target}"), vec![write]).await? {
-                Applied::Written => return Ok(()),
-                Applied::Lost(_) => back_off(attempt).await,
-            }
+    /// Removes what nobody will use, as long as there is time. It fails nothing: the build is closed, and what is left stays
+    /// on the clearing list.
+    async fn tidy(&self, build: &Build, now: Timestamp) {
+        let cleared =
+            within(Instant::now() + TIDY, "clearing what the build left", Box::pin(self.clear(&build.id, now))).await;
+        fault::point("close-build.cleared");
+        let collected = match build.published_at {
+            Some(_) => within(Instant::now() + TIDY, "removing what nobody uses", Box::pin(self.collect(build))).await,
+            None => Ok(()),
+        };
+        for error in [cleared, collected].into_iter().filter_map(Result::err) {
+            tracing::warn!(error.name = error.name(), "what nobody uses is not removed yet: {error}");
         }
-        Err(Error::lost_race(format!("writing the claim of {target}")))
     }
 }
 
-/// The same for the same build that has ended.
-fn next_id(target: &Target, ended: u32) -> Result<RequestId> {
-    format!("after-{target}-{ended}").parse().map_err(|error| Error::malformed("a request id", error))
+/// A build that has ended is closed, whatever of what comes after cannot be read: that is for when it is mended.
+fn go_on(done: Result<()>) -> Result<()> {
+    match done {
+        Err(Error::Unreadable(record)) => {
+            tracing::error!("{record}");
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 /// What a function's error says, out of the JSON that Step Functions makes of it.

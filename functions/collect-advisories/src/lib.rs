@@ -3,19 +3,19 @@
 
 mod addresses;
 mod reading;
+mod redirects;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use prism_advisories::{Feed, Role};
 use prism_aws::advisories::{self, FeedFailure, FeedState};
+use prism_aws::environment::Environment;
 use prism_aws::error::{Error, Result};
 use prism_aws::functions::Functions;
 use prism_aws::runtime::Function;
 use prism_aws::table::Table;
-use prism_aws::{clock, fault, policies, settings, templates};
+use prism_aws::{fault, policies, templates};
 use prism_domain::advisory::{Advisory, AdvisoryId, Ecosystem, Threats, news};
 use prism_domain::duration::{after, before};
 use prism_domain::problem::printable;
@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use ureq::Agent;
 
 use addresses::Addresses;
-use reading::{Before, Run};
+use reading::Run;
 
 /// For how long a list of attacks is refused that tells of less than half of what was known.
 const REFUSED: SignedDuration = SignedDuration::from_hours(3 * 24);
@@ -83,19 +83,18 @@ impl Function for CollectAdvisories {
     type Input = Input;
     type Output = Output;
 
-    fn new(config: &SdkConfig) -> Result<Self> {
+    fn new(environment: &Environment) -> Result<Self> {
         Ok(Self {
-            table: Table::new(config, settings::required("TABLE_NAME")?),
-            advisories: Table::new(config, settings::required("ADVISORIES_TABLE_NAME")?),
-            functions: Functions::new(config),
-            assess_updates: settings::required("ASSESS_UPDATES_FUNCTION")?,
-            addresses: Addresses::parse(&settings::optional("FEED_URLS").unwrap_or_default())?,
+            table: environment.table()?,
+            advisories: environment.advisories()?,
+            functions: Functions::new(&environment.config),
+            assess_updates: environment.required("ASSESS_UPDATES_FUNCTION")?.to_owned(),
+            addresses: Addresses::parse(environment.optional("FEED_URLS").unwrap_or_default())?,
             agent: reading::agent(),
         })
     }
 
-    async fn handle(&self, input: Input) -> Result<Output> {
-        let now = clock::now();
+    async fn handle(&self, input: Input, now: Timestamp) -> Result<Output> {
         let wanted = self.wanted(&input).await?;
         self.await_feeds(&wanted, now).await?;
         let count = wanted.len();
@@ -110,8 +109,8 @@ impl Function for CollectAdvisories {
             }
             let Some(done) = running.join_next().await else { break };
             let (feed, state, run) = done.map_err(|error| Error::malformed("a feed's reading", error))?;
-            let name = feed.name().to_owned();
-            let kept = self.keep(feed.as_ref(), state, run, now, &mut output).await?;
+            let name = feed.name.to_owned();
+            let kept = self.keep(&feed, state, run, now, &mut output).await?;
             output.feeds.insert(name, kept);
         }
         if output.attacks || !output.changed.is_empty() {
@@ -125,71 +124,54 @@ impl Function for CollectAdvisories {
 
 impl CollectAdvisories {
     /// Notes of feeds that were never read that they are to be: until they are, nobody takes their silence for good news.
-    async fn await_feeds(&self, wanted: &[Box<dyn Feed>], now: Timestamp) -> Result<()> {
-        let known = advisories::feeds(&self.advisories).await?;
-        for feed in wanted.iter().filter(|feed| known.iter().all(|state| state.feed != feed.name())) {
-            let state = FeedState {
-                feed: feed.name().to_owned(),
-                ecosystems: ecosystems(feed.as_ref()),
-                is_hint: feed.role() == Role::Hint,
-                asked_at: now,
-                good_at: None,
-                cursor: None,
-                etag: None,
-                skipped: 0,
-                failure: None,
-            };
-            advisories::write_feed(&self.advisories, &state).await?;
+    async fn await_feeds(&self, wanted: &[Feed], now: Timestamp) -> Result<()> {
+        let known = advisories::feeds(&self.advisories).await?.logged();
+        for feed in wanted.iter().filter(|feed| known.iter().all(|state| state.feed != feed.name)) {
+            advisories::write_feed(&self.advisories, &asked(feed, now)).await?;
         }
         Ok(())
     }
 
     /// The feeds that are asked for, or those that tell of what a template stands on, and of attacks.
-    async fn wanted(&self, input: &Input) -> Result<Vec<Box<dyn Feed>>> {
+    async fn wanted(&self, input: &Input) -> Result<Vec<Feed>> {
+        let all = prism_advisories::all();
+        let known: Vec<&str> = all.iter().map(|feed| feed.name).collect();
         let named: BTreeSet<&str> = input.feeds.iter().map(String::as_str).collect();
-        let unknown: Vec<&str> = named
-            .iter()
-            .copied()
-            .filter(|name| !prism_advisories::all().iter().any(|feed| feed.name() == *name))
-            .collect();
+        let unknown: Vec<&str> = named.iter().copied().filter(|name| !known.contains(name)).collect();
         if !unknown.is_empty() {
-            let known: Vec<&str> = prism_advisories::all().iter().map(|feed| feed.name()).collect();
             let unknown = printable(&unknown.join(", "), 100);
             return Err(Error::InvalidRequest(format!("feeds names {unknown}; there are {}", known.join(", "))));
         }
         let needed = if named.is_empty() { self.needed().await? } else { BTreeSet::new() };
-        let is_wanted = |feed: &dyn Feed| {
-            let tells_of = feed.ecosystems();
-            named.contains(feed.name())
+        let is_wanted = |feed: &Feed| {
+            let tells_of = feed.ecosystems;
+            named.contains(feed.name)
                 || (named.is_empty() && (tells_of.is_empty() || tells_of.iter().any(|name| needed.contains(*name))))
         };
-        Ok(prism_advisories::all().into_iter().filter(|feed| is_wanted(feed.as_ref())).collect())
+        Ok(all.into_iter().filter(|feed| is_wanted(feed)).collect())
     }
 
     /// The ecosystems of what templates stand on.
     async fn needed(&self) -> Result<BTreeSet<String>> {
-        let catalogue = policies::current(&self.table).await?.catalogue();
-        let records = templates::all(&self.table).await?;
+        // Evidence is gathered all the same: that starts nothing.
+        let catalogue = policies::readable(&self.table).await?.unwrap_or_default().catalogue();
+        let records = templates::all(&self.table).await?.logged();
         let bases = records.iter().filter_map(|record| catalogue.find(record.template.base.as_ref()?));
         Ok(bases.filter_map(|base| base.ecosystem.as_ref().map(ToString::to_string)).collect())
     }
 
     async fn start(
         &self,
-        feed: Box<dyn Feed>,
+        feed: Feed,
         now: Timestamp,
-        running: &mut JoinSet<(Arc<dyn Feed>, Option<FeedState>, Run)>,
+        running: &mut JoinSet<(Feed, Option<FeedState>, Run)>,
     ) -> Result<()> {
-        let state = advisories::feed(&self.advisories, feed.name()).await?;
-        let url = self.addresses.of(feed.name(), feed.base_url());
+        let state = advisories::feed(&self.advisories, feed.name).await?;
+        let url = self.addresses.of(feed.name, feed.base_url);
         let agent = self.agent.clone();
-        let before_it = state
-            .as_ref()
-            .map_or_else(Before::default, |state| Before { cursor: state.cursor.clone(), etag: state.etag.clone() });
-        let feed: Arc<dyn Feed> = feed.into();
         // The client blocks, and so has threads of its own.
         running.spawn_blocking(move || {
-            let run = reading::run(feed.as_ref(), &agent, &url, &before_it, before(now, advisories::KEPT));
+            let run = reading::run(&feed, &agent, &url, state.as_ref(), before(now, advisories::KEPT));
             (feed, state, run)
         });
         Ok(())
@@ -198,7 +180,7 @@ impl CollectAdvisories {
     /// Keeps what is new, and then how the feed stands: should this end between the two, it is read again.
     async fn keep(
         &self,
-        feed: &dyn Feed,
+        feed: &Feed,
         state: Option<FeedState>,
         run: Run,
         now: Timestamp,
@@ -223,41 +205,31 @@ impl CollectAdvisories {
         }
         fault::point("collect-advisories.kept");
         let mut failure = run.failure;
+        let failed_since = state.as_ref().and_then(|state| state.failure.as_ref()).map(|failure| failure.since);
         if let Some(threats) = &run.threats {
-            let refused_since = state.as_ref().and_then(|state| state.failure.as_ref()).map(|failure| failure.since);
-            match self.keep_threats(threats, refused_since, now).await? {
+            match self.keep_threats(threats, failed_since, now).await? {
                 Ok(is_news) => output.attacks |= is_news,
                 Err(reason) => failure = Some(reason),
             }
         }
         kept.failure.clone_from(&failure);
         let failure = failure.map(|reason| {
-            tracing::warn!(feed = feed.name(), "the feed {} {reason}", feed.name());
-            let since = state.as_ref().and_then(|state| state.failure.as_ref()).map_or(now, |failure| failure.since);
-            FeedFailure { since, reason: printable(&reason, 400) }
+            tracing::warn!(feed = feed.name, "the feed {} {reason}", feed.name);
+            FeedFailure { since: failed_since.unwrap_or(now), reason: printable(&reason, 400) }
         });
         // What was not believed is read again, and not told to be the same.
         let etag = if failure.is_none() { run.etag } else { None };
         let good_at = if failure.is_none() && run.complete { Some(now) } else { state.and_then(|state| state.good_at) };
-        let state = FeedState {
-            feed: feed.name().to_owned(),
-            ecosystems: ecosystems(feed),
-            is_hint: feed.role() == Role::Hint,
-            asked_at: now,
-            good_at,
-            cursor: run.cursor,
-            etag,
-            skipped: u32::try_from(run.skipped).unwrap_or(u32::MAX),
-            failure,
-        };
+        let skipped = u32::try_from(run.skipped).unwrap_or(u32::MAX);
+        let state = FeedState { good_at, cursor: run.cursor, etag, skipped, failure, ..asked(feed, now) };
         advisories::write_feed(&self.advisories, &state).await?;
         Ok(kept)
     }
 
-    async fn keep_advisories(&self, feed: &dyn Feed, ecosystem: &Ecosystem, mut read: Vec<Advisory>) -> Result<usize> {
+    async fn keep_advisories(&self, feed: &Feed, ecosystem: &Ecosystem, mut read: Vec<Advisory>) -> Result<usize> {
         let Some(oldest) = read.iter().map(|advisory| advisory.issued).min() else { return Ok(0) };
         let known = advisories::issued_since(&self.advisories, ecosystem, Zone::utc().date(oldest)).await?;
-        if feed.role() == Role::Hint {
+        if feed.role == Role::Hint {
             let ids: BTreeSet<&AdvisoryId> = known.iter().map(|advisory| &advisory.id).collect();
             read.retain(|advisory| !ids.contains(&advisory.id));
         }
@@ -274,7 +246,11 @@ impl CollectAdvisories {
         refused_since: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Result<bool, String>> {
-        let known = advisories::threats(&self.advisories).await?;
+        let known = match advisories::threats(&self.advisories).await {
+            // It is written anew.
+            Err(Error::Unreadable(_)) => Threats::default(),
+            known => known?,
+        };
         let halves = [(known.exploited.len(), read.exploited.len()), (known.likely.len(), read.likely.len())];
         let is_settled = refused_since.is_some_and(|since| after(since, REFUSED) <= now);
         if !is_settled
@@ -294,7 +270,17 @@ impl CollectAdvisories {
     }
 }
 
-/// The ecosystems that a feed tells of.
-fn ecosystems(feed: &dyn Feed) -> BTreeSet<Ecosystem> {
-    feed.ecosystems().iter().filter_map(|name| name.parse().ok()).collect()
+/// A feed that was asked, and of which nothing is known yet.
+fn asked(feed: &Feed, now: Timestamp) -> FeedState {
+    FeedState {
+        feed: feed.name.to_owned(),
+        ecosystems: feed.ecosystems.iter().filter_map(|name| name.parse().ok()).collect(),
+        is_hint: feed.role == Role::Hint,
+        asked_at: now,
+        good_at: None,
+        cursor: None,
+        etag: None,
+        skipped: 0,
+        failure: None,
+    }
 }

@@ -5,12 +5,15 @@ use std::io::BufReader;
 
 use jiff::Timestamp;
 use prism_advisories::{Feed, FeedError, Reading, Request};
+use prism_aws::advisories::FeedState;
 use prism_domain::advisory::{Advisory, Threats};
 use prism_domain::problem::printable;
 use tokio::time::{Duration, Instant};
-use ureq::Agent;
-use ureq::http::StatusCode;
-use ureq::http::header::{ETAG, IF_NONE_MATCH};
+use ureq::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
+use ureq::http::{Response, StatusCode};
+use ureq::{Agent, Body};
+
+use crate::redirects;
 
 /// How long a run of a feed may take.
 const A_RUN: Duration = Duration::from_secs(150);
@@ -39,35 +42,27 @@ pub struct Run {
     pub complete: bool,
 }
 
-/// What is known of earlier runs.
-#[derive(Debug, Clone, Default)]
-pub struct Before {
-    /// Up to where it was read.
-    pub cursor: Option<String>,
-    /// The tag of its first document.
-    pub etag: Option<String>,
-}
-
-/// A client that follows few redirects, waits not too long, and takes no answer for an error.
+/// A client that follows no redirect by itself, waits not too long, and takes no answer for an error.
 #[must_use]
 pub fn agent() -> Agent {
     let config = Agent::config_builder()
         .timeout_global(Some(A_DOCUMENT))
-        .max_redirects(5)
+        .max_redirects(0)
         .http_status_as_error(false)
         .user_agent("prism-auto-ami")
         .build();
     config.into()
 }
 
-/// Runs a feed from `base_url`. Blocks.
-pub fn run(feed: &dyn Feed, agent: &Agent, base_url: &str, before: &Before, since: Timestamp) -> Run {
+/// Runs a feed from `base_url`, on from where earlier runs have left it. Blocks.
+pub fn run(feed: &Feed, agent: &Agent, base_url: &str, before: Option<&FeedState>, since: Timestamp) -> Run {
     let begun = Instant::now();
-    let mut run = Run { cursor: before.cursor.clone(), etag: before.etag.clone(), ..Run::default() };
-    run.complete = true;
-    let mut ahead = VecDeque::from([feed.first(before.cursor.as_deref(), since)]);
+    let cursor = before.and_then(|before| before.cursor.clone());
+    let known = before.and_then(|before| before.etag.clone());
+    let mut ahead = VecDeque::from([feed.first(cursor.as_deref(), since)]);
+    let mut run = Run { cursor, etag: known.clone(), complete: true, ..Run::default() };
     while let Some(request) = ahead.pop_front() {
-        if run.documents == feed.limits().documents {
+        if run.documents == feed.limits.documents {
             // It goes on from the cursor, the next time.
             run.complete = false;
             break;
@@ -76,14 +71,14 @@ pub fn run(feed: &dyn Feed, agent: &Agent, base_url: &str, before: &Before, sinc
             run.failure = Some(format!("took longer than {} seconds", A_RUN.as_secs()));
             break;
         }
-        let etag = before.etag.as_deref().filter(|_| run.documents == 0);
+        let etag = known.as_deref().filter(|_| run.documents == 0);
         match fetch(feed, agent, base_url, &request, etag) {
-            Ok(Fetched::NotModified) => return run,
-            Ok(Fetched::Read(reading, tag)) => {
+            Ok(None) => return run,
+            Ok(Some((reading, tag))) => {
                 if run.documents == 0 {
                     run.etag = tag;
                 }
-                run.take(*reading, &mut ahead);
+                run.take(reading, &mut ahead);
             }
             Err(Unread { reason, is_lasting }) => {
                 let Some(reading) = request.skip(&reason).filter(|_| is_lasting) else {
@@ -120,11 +115,6 @@ impl Run {
     }
 }
 
-enum Fetched {
-    NotModified,
-    Read(Box<Reading>, Option<String>),
-}
-
 /// A document that could not be had, or read.
 struct Unread {
     /// A sentence that reads on from `the feed`.
@@ -133,35 +123,69 @@ struct Unread {
     is_lasting: bool,
 }
 
-/// Fetches and reads a document as it comes.
+/// Fetches and reads a document as it comes, and answers its tag as well; `None`: it is not modified.
 fn fetch(
-    feed: &dyn Feed,
+    feed: &Feed,
     agent: &Agent,
     base_url: &str,
     request: &Request,
     etag: Option<&str>,
-) -> Result<Fetched, Unread> {
-    let mut call = agent.get(format!("{base_url}{}", request.path));
-    if let Some(etag) = etag {
-        call = call.header(IF_NONE_MATCH, etag);
-    }
-    let unreached = |error: ureq::Error| Unread {
-        reason: format!("could not be reached: {}", printable(&error.to_string(), 200)),
-        is_lasting: false,
-    };
-    let answer = call.call().map_err(unreached)?;
+) -> Result<Option<(Reading, Option<String>)>, Unread> {
+    let answer = ask(agent, format!("{base_url}{}", request.path), etag)
+        .map_err(|reason| Unread { reason, is_lasting: false })?;
     match answer.status() {
-        StatusCode::NOT_MODIFIED => Ok(Fetched::NotModified),
+        StatusCode::NOT_MODIFIED => Ok(None),
         StatusCode::OK => {
             let tag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
             let mut document = BufReader::with_capacity(64 * 1024, answer.into_body().into_reader());
             let read = feed.read(request, &mut document);
             let unread = |error: FeedError| Unread { is_lasting: !error.is_retryable(), reason: error.to_string() };
-            read.map(|reading| Fetched::Read(Box::new(reading), tag)).map_err(unread)
+            read.map(|reading| Some((reading, tag))).map_err(unread)
         }
         status => Err(Unread {
             reason: format!("answered {status} to {}", printable(&request.path, 200)),
             is_lasting: matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE),
         }),
+    }
+}
+
+/// The answer to a request, wherever on the same host the server sends it. Otherwise, a sentence.
+fn ask(agent: &Agent, mut url: String, etag: Option<&str>) -> Result<Response<Body>, String> {
+    for _ in 0..=redirects::MOST {
+        let mut call = agent.get(&url);
+        if let Some(etag) = etag {
+            call = call.header(IF_NONE_MATCH, etag);
+        }
+        let unreached = |error: ureq::Error| format!("could not be reached: {}", printable(&error.to_string(), 200));
+        let answer = call.call().map_err(unreached)?;
+        let location = answer.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+        let Some(location) = location.filter(|_| answer.status().is_redirection()) else { return Ok(answer) };
+        url = redirects::target(&url, location)?;
+    }
+    Err(format!("redirects more than {} times", redirects::MOST))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_redirect_to_another_place_is_not_followed() {
+        let (vendor, other) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let (url, elsewhere) = (vendor.local_addr().unwrap(), other.local_addr().unwrap());
+        let answering = std::thread::spawn(move || {
+            let (mut caller, _) = vendor.accept().unwrap();
+            let _ = caller.read(&mut [0; 1024]).unwrap();
+            let answer = format!("HTTP/1.1 302 Found\r\nLocation: http://{elsewhere}/x\r\nContent-Length: 0\r\n\r\n");
+            caller.write_all(answer.as_bytes()).unwrap();
+        });
+        let told = ask(&agent(), format!("http://{url}/list.json"), None).map(|answer| answer.status());
+        assert_eq!(told, Err("redirects to an address that is not of the same host over https".to_owned()));
+        answering.join().unwrap();
+        other.set_nonblocking(true).unwrap();
+        assert!(other.accept().is_err(), "nobody has asked there");
     }
 }

@@ -1,24 +1,33 @@
-//! publish-image: records the image, moves the channel to it, and brings the public parameters in line
-//! with the channel. The channel is the truth; a parameter derives from it, is read back, and repaired.
+//! publish-image: records the image, moves the channel to it, and brings the launch parameters in line with the channel,
+//! the home region's first and every other by itself. The channel is the truth; a parameter derives from it, is read back,
+//! and repaired.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_config::{Region as SdkRegion, SdkConfig};
-use jiff::SignedDuration;
+use aws_config::SdkConfig;
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use prism_aws::environment::Environment;
 use prism_aws::error::{Error, Result};
+use prism_aws::pace::within;
 use prism_aws::parameters::{self, Parameters};
 use prism_aws::runtime::{Function, about};
-use prism_aws::table::{Applied, Table, back_off};
-use prism_aws::{builds, clock, fault, inventory, journal, settings};
+use prism_aws::table::{Table, back_off};
+use prism_aws::{builds, fault, inventory, journal, race};
 use prism_domain::build::{Build, Channel, Frozen, Image, ImageResult};
 use prism_domain::decision::{Decision, DecisionKind};
 use prism_domain::estimate;
-use prism_domain::id::{AmiId, BuildId, Region, Target};
+use prism_domain::id::{AmiId, BuildId, Region};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::{Duration, Instant};
 
-/// How often a parameter is read back before the state machine is asked to come again.
-const LOOKS: u32 = 5;
+/// How often a parameter is read back, for some seconds in all: SSM writes it once it has validated the image.
+const LOOKS: u32 = 14;
+
+/// For how long a region's parameter is tried, the home region's and then all others at once: it is less than half of what the
+/// function may take.
+const WITHIN: Duration = Duration::from_secs(25);
 
 /// The function.
 #[derive(Debug)]
@@ -26,6 +35,7 @@ pub struct PublishImage {
     table: Table,
     config: SdkConfig,
     prefix: String,
+    home: Region,
 }
 
 /// What the state machine gives, or reconcile-builds.
@@ -42,55 +52,56 @@ pub struct Output {
     build_id: BuildId,
     /// The AMI in each region.
     amis: BTreeMap<Region, AmiId>,
+    /// The regions whose parameter is not right yet.
+    unverified: Vec<Region>,
 }
 
 impl Function for PublishImage {
     type Input = Input;
     type Output = Output;
 
-    fn new(config: &SdkConfig) -> Result<Self> {
+    fn new(environment: &Environment) -> Result<Self> {
         Ok(Self {
-            table: Table::new(config, settings::required("TABLE_NAME")?),
-            config: config.clone(),
-            prefix: settings::required("PARAMETER_PREFIX")?,
+            table: environment.table()?,
+            config: environment.config.clone(),
+            prefix: environment.required("PARAMETER_PREFIX")?.to_owned(),
+            home: environment.region()?,
         })
     }
 
-    async fn handle(&self, input: Input) -> Result<Output> {
+    async fn handle(&self, input: Input, now: Timestamp) -> Result<Output> {
         about(&input.build_id);
-        for attempt in 0..LOOKS {
-            let channel = self.move_channel(&input.build_id).await?;
+        let (channel, home) = race::win(&format!("publishing build {}", input.build_id), async || {
+            let channel = self.move_channel(&input.build_id, now).await?;
             fault::point("publish-image.channel-moved");
-            let target = &input.build_id.target;
-            for (region, ami) in &channel.amis {
-                self.point_parameter(target, region, ami, &channel.build).await?;
-            }
+            let (right, home) = self.point_parameters(&channel).await;
             fault::point("publish-image.parameters-pointed");
-            let verified = inventory::verified(target, &channel)?;
-            match self.table.transact("marking the parameters as right", vec![verified]).await? {
-                Applied::Written => {
-                    tracing::info!(published = %channel.build, "published");
-                    return Ok(Output { build_id: channel.build, amis: channel.amis });
-                }
-                // It has moved on meanwhile, and this may have pointed a parameter back.
-                Applied::Lost(_) => back_off(attempt).await,
-            }
-        }
-        Err(Error::lost_race(format!("publishing build {}", input.build_id)))
+            let channel = channel.verified_in(&right);
+            let marked = inventory::mark_verified(&input.build_id.target, &channel)?;
+            // If it has moved on meanwhile, this may have pointed a parameter back.
+            let applied = self.table.transact("marking the parameters as right", vec![marked]).await?;
+            Ok(applied.then((channel, home)))
+        })
+        .await?;
+        home?;
+        let unverified = channel.unverified();
+        tracing::info!(published = %channel.build, ?unverified, "published");
+        Ok(Output { build_id: channel.build, amis: channel.amis, unverified })
     }
 }
 
 impl PublishImage {
     /// Moves the channel to the build's image, unless it names that or a newer one. Answers the channel.
-    async fn move_channel(&self, id: &BuildId) -> Result<Channel> {
-        for attempt in 0..LOOKS {
+    async fn move_channel(&self, id: &BuildId, now: Timestamp) -> Result<Channel> {
+        let action = format!("publishing build {id}");
+        race::win(&action, async || {
             let build = builds::get(&self.table, id).await?;
             let before = inventory::channel(&self.table, &id.target).await?;
             if let Some(before) = before.clone().filter(|before| before.build.number >= id.number) {
-                return Ok(before);
+                return Ok(Some(before));
             }
             let (frozen, amis) = made(&build)?;
-            let (image, channel) = move_to(&build.id, frozen, amis, before.as_ref());
+            let (image, channel) = move_to(&build.id, frozen, amis, before.as_ref(), now);
             let decision = Decision {
                 kind: DecisionKind::Publish,
                 subject: id.to_string(),
@@ -98,31 +109,59 @@ impl PublishImage {
                 inputs: json!({ "amis": image.amis, "base_image": image.base_image_id, "content": image.content_hash }),
                 at: image.published_at,
             };
-            let expected = self.expected(&build).await?;
+            let expected = self.expected(&build, now).await?;
             let mut writes = inventory::publish(&image, &channel, before.as_ref(), expected)?;
             writes.push(builds::write(&Build { published_at: Some(image.published_at), ..build.clone() })?);
             writes.push(journal::write(&id.target.template, &decision)?);
-            match self.table.transact(&format!("publishing build {id}"), writes).await? {
-                Applied::Written => return Ok(channel),
-                Applied::Lost(_) => back_off(attempt).await,
-            }
-        }
-        Err(Error::lost_race(format!("publishing build {id}")))
+            Ok(self.table.transact(&action, writes).await?.then(channel))
+        })
+        .await
     }
 
     /// How long the target's next build will run, as it will be reckoned with when that is queued.
-    async fn expected(&self, build: &Build) -> Result<SignedDuration> {
+    async fn expected(&self, build: &Build, now: Timestamp) -> Result<SignedDuration> {
         let mut past = builds::durations(&self.table, &build.id.target).await?;
         // This one counts as well, and is not among them before it is published.
-        past.extend(build.ran(clock::now()));
+        past.extend(build.ran(now));
         Ok(estimate::expected_duration(&past))
     }
 
+    /// Brings every region's parameter in line: the home region's first, then the others, each by itself. Answers the
+    /// regions where it is right, and why it is not in the home region, if it is not.
+    async fn point_parameters(&self, channel: &Channel) -> (BTreeSet<Region>, Result<()>) {
+        let mut right = BTreeSet::new();
+        let home = match channel.amis.get(&self.home) {
+            Some(ami) => self.point_in_time(channel, &self.home, ami).await,
+            None => Ok(()),
+        };
+        if home.is_ok() {
+            right.insert(self.home.clone());
+        }
+        let others = channel.amis.iter().filter(|(region, _)| **region != self.home);
+        let pointed =
+            join_all(others.map(async |(region, ami)| (region, self.point_in_time(channel, region, ami).await))).await;
+        for (region, pointed) in pointed {
+            match pointed {
+                Ok(()) => {
+                    right.insert(region.clone());
+                }
+                Err(error) => {
+                    tracing::error!(error.name = error.name(), %region, "its launch parameter is not right yet: {error}");
+                }
+            }
+        }
+        (right, home)
+    }
+
+    async fn point_in_time(&self, channel: &Channel, region: &Region, ami: &AmiId) -> Result<()> {
+        let action = format!("pointing the launch parameter of {region} at {ami}");
+        within(Instant::now() + WITHIN, &action, self.point_parameter(&channel.build, region, ami)).await
+    }
+
     /// Brings the parameter of a region in line, and reads it back.
-    async fn point_parameter(&self, target: &Target, region: &Region, ami: &AmiId, build: &BuildId) -> Result<()> {
-        let regional = self.config.to_builder().region(SdkRegion::new(region.to_string())).build();
-        let parameters = Parameters::new(&regional);
-        let name = parameters::latest(&self.prefix, target);
+    async fn point_parameter(&self, build: &BuildId, region: &Region, ami: &AmiId) -> Result<()> {
+        let parameters = Parameters::in_region(&self.config, region);
+        let name = parameters::latest(&self.prefix, &build.target);
         if parameters.verify(&name, ami).await.is_ok() {
             return Ok(());
         }
@@ -143,7 +182,7 @@ fn made(build: &Build) -> Result<(&Frozen, &BTreeMap<Region, AmiId>)> {
     let result = build.outcome.as_ref().map(|outcome| &outcome.result);
     match (&build.frozen, result, &build.ending) {
         (Some(frozen), Some(ImageResult::Available { amis }), None) if !amis.is_empty() => Ok((frozen, amis)),
-        _ => Err(Error::malformed(format!("build {}", build.id), "it has no image to publish")),
+        _ => Err(Error::Conflict(format!("build {} has no image to publish", build.id))),
     }
 }
 
@@ -152,8 +191,8 @@ fn move_to(
     frozen: &Frozen,
     amis: &BTreeMap<Region, AmiId>,
     before: Option<&Channel>,
+    now: Timestamp,
 ) -> (Image, Channel) {
-    let now = clock::now();
     let image = Image {
         build: id.clone(),
         amis: amis.clone(),
@@ -167,9 +206,11 @@ fn move_to(
         amis: amis.clone(),
         base: frozen.base.clone(),
         base_image_id: frozen.base_image_id.clone(),
+        built_from: frozen.built_from.clone(),
         since: now,
         version: before.map_or(1, |before| before.version + 1),
         verified_version: before.map_or(0, |before| before.verified_version),
+        verified: before.map(|before| before.verified.clone()).unwrap_or_default(),
     };
     (image, channel)
 }

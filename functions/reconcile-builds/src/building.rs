@@ -1,13 +1,14 @@
 //! What holds a claim: builds of executions that are over, images that are, and what was to follow a build.
 
+use std::collections::BTreeSet;
+
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use prism_aws::error::Result;
 use prism_aws::image_builder::ImageState;
 use prism_aws::workflow::Standing;
-use prism_aws::{builds, claims, clock};
+use prism_aws::{builds, claims};
 use prism_domain::claim::{Claim, Held, Stage};
-use prism_domain::id::Target;
 use serde_json::json;
 use tokio::time::{Duration, Instant};
 
@@ -33,13 +34,16 @@ enum Found {
 
 impl ReconcileBuilds {
     /// Looks at as many as there is time for, and begins with others every hour.
-    pub(crate) async fn claims(&self, began: Instant, output: &mut Output) -> Result<()> {
-        let mut claims = claims::all(&self.table).await?;
+    pub(crate) async fn claims(&self, began: Instant, now: Timestamp, output: &mut Output) -> Result<()> {
+        // Before the claims are read: one that is started meanwhile is asked for by itself.
+        let running = self.workflow.running().await?;
+        let claims = claims::all(&self.table).await?;
+        let mut claims = output.readable(claims);
         claims.retain(|claim| claim.held.is_some() || claim.next.is_some());
-        let first = first(claims.len(), clock::now());
+        let first = first(claims.len(), now);
         claims.rotate_left(first);
         let in_time = claims.iter().take_while(|_| began.elapsed() < TIME);
-        let mut looks = stream::iter(in_time).map(|claim| self.claim(claim)).buffer_unordered(AT_A_TIME);
+        let mut looks = stream::iter(in_time).map(|claim| self.claim(claim, &running, now)).buffer_unordered(AT_A_TIME);
         let mut looked = 0;
         while let Some(found) = looks.next().await {
             looked += 1;
@@ -57,19 +61,24 @@ impl ReconcileBuilds {
         Ok(())
     }
 
-    async fn claim(&self, claim: &Claim) -> Result<Found> {
-        match &claim.held {
-            Some(held) => self.held(held).await,
-            // What was to follow a build, and was not started when that one was closed.
-            None if claim.next.is_some() => self.close_again(&claim.target, claim.counter).await,
-            None => Ok(Found::Nothing),
+    async fn claim(&self, claim: &Claim, running: &BTreeSet<String>, now: Timestamp) -> Result<Found> {
+        if let Some(held) = &claim.held {
+            return self.held(held, running, now).await;
         }
+        // What was to follow a build, and was not started when that one was closed.
+        let build = builds::get(&self.table, &claim.target.build(claim.counter)).await?;
+        self.close(&build.execution).await?;
+        Ok(Found::Unclosed)
     }
 
-    async fn held(&self, held: &Held) -> Result<Found> {
-        let standing = self.workflow.standing(&held.execution).await?;
+    async fn held(&self, held: &Held, running: &BTreeSet<String>, now: Timestamp) -> Result<Found> {
+        let standing = if running.contains(&held.execution) {
+            Standing::Running
+        } else {
+            self.workflow.standing(&held.execution).await?
+        };
         // Step Functions may not know yet of one that has just begun.
-        if standing == Standing::Gone && !is_late(held.queued.queued_at, clock::now()) {
+        if standing == Standing::Gone && !is_late(held.queued.queued_at, now) {
             return Ok(Found::Nothing);
         }
         if standing != Standing::Running {
@@ -95,16 +104,10 @@ impl ReconcileBuilds {
         self.functions.poke(&self.menders.finish_image, &json!({ "resources": [run.arn] })).await?;
         Ok(Found::Untold)
     }
-
-    async fn close_again(&self, target: &Target, counter: u32) -> Result<Found> {
-        let build = builds::get(&self.table, &target.build(counter)).await?;
-        self.close(&build.execution).await?;
-        Ok(Found::Unclosed)
-    }
 }
 
 /// With which of so many a look begins: a twenty-fourth further every hour, so that within a day each is among the first.
-fn first(all: usize, now: Timestamp) -> usize {
+pub(crate) fn first(all: usize, now: Timestamp) -> usize {
     let hour = now.as_second().div_euclid(3600).rem_euclid(24);
     all * usize::try_from(hour).unwrap_or_default() / 24
 }

@@ -1,13 +1,12 @@
 //! A page of the response to a move: its executions are started, and the next page is asked for.
 
+use jiff::Timestamp;
 use prism_aws::base_images::{self, UpdateRecord};
 use prism_aws::error::{Error, Result};
 use prism_aws::pages::{self, PageRecord, Plan};
 use prism_aws::table::Applied;
-use prism_aws::workflow::Started;
-use prism_aws::{clock, fault, requests};
+use prism_aws::{fault, looks};
 use prism_domain::id::Target;
-use prism_domain::request::RequestInput;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Duration, MissedTickBehavior, interval};
 
@@ -24,12 +23,18 @@ impl RespondToUpdate {
     }
 
     /// Starts the executions of a page, and inserts the next one: the stream brings that here.
-    pub(crate) async fn start(&self, record: &UpdateRecord, page: &PageRecord, plan: &Plan) -> Result<()> {
+    pub(crate) async fn start(
+        &self,
+        record: &UpdateRecord,
+        page: &PageRecord,
+        plan: &Plan,
+        now: Timestamp,
+    ) -> Result<()> {
         let update = &record.update.id;
         let targets = pages::targets(&self.table, page, plan).await?;
-        self.start_all(record, &targets).await?;
+        self.start_all(&targets, now).await?;
         tracing::info!(update_id = %update, page = page.page, pages = plan.pages, builds = targets.len(), "started");
-        let Some(next) = page.next(clock::now()) else { return self.finish(record).await };
+        let Some(next) = page.next(now) else { return self.finish(record, now).await };
         let action = format!("asking for page {} of the response to {update}", next.page);
         // Lost: somebody has asked for it already.
         let _: Applied = self.table.transact(&action, vec![pages::insert(&next)?]).await?;
@@ -38,9 +43,9 @@ impl RespondToUpdate {
     }
 
     /// Nothing is left to be done.
-    pub(crate) async fn finish(&self, record: &UpdateRecord) -> Result<()> {
+    pub(crate) async fn finish(&self, record: &UpdateRecord, now: Timestamp) -> Result<()> {
         let update = &record.update.id;
-        let write = base_images::responded(record, clock::now())?;
+        let write = base_images::responded(record, now)?;
         let _: Applied = self.table.transact(&format!("marking update {update} as responded to"), vec![write]).await?;
         tracing::info!(update_id = %update, round = record.round, "responded");
         Ok(())
@@ -49,8 +54,7 @@ impl RespondToUpdate {
     /// At an even pace: Step Functions lets an account start 300 executions a second in the large regions and 150
     /// elsewhere, and others need some of that.
     /// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>.
-    async fn start_all(&self, record: &UpdateRecord, targets: &[Target]) -> Result<()> {
-        let update = &record.update.id;
+    async fn start_all(&self, targets: &[Target], now: Timestamp) -> Result<()> {
         let mut pace = interval(Duration::from_secs(1) / self.starts_per_second.max(1));
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut starts = JoinSet::new();
@@ -59,10 +63,8 @@ impl RespondToUpdate {
                 started(starts.join_next().await)?;
             }
             pace.tick().await;
-            let request = requests::of_update(update, record.round, target)?;
-            let input = RequestInput::for_updates(target, vec![update.clone()]);
-            let (table, workflow) = (self.table.clone(), self.workflow.clone());
-            starts.spawn(async move { requests::start(&table, &workflow, &request, &input).await });
+            let (table, workflow, target) = (self.table.clone(), self.workflow.clone(), target.clone());
+            starts.spawn(async move { looks::start(&table, &workflow, &target, now).await });
         }
         while !starts.is_empty() {
             started(starts.join_next().await)?;
@@ -71,10 +73,9 @@ impl RespondToUpdate {
     }
 }
 
-/// One that was started before is as good as one that was started now.
-fn started(ended: Option<Result<Result<Started>, JoinError>>) -> Result<()> {
+fn started(ended: Option<Result<Result<()>, JoinError>>) -> Result<()> {
     if let Some(ended) = ended {
-        let _: Started = ended.map_err(|error| Error::malformed("the start of an execution", error))??;
+        ended.map_err(|error| Error::malformed("the start of an execution", error))??;
         fault::point("respond-to-update.started");
     }
     Ok(())

@@ -1,21 +1,18 @@
 //! start-image: starts the Image Builder build of what was frozen, once, and leaves the task token where
 //! finish-image finds it.
 
-use aws_config::SdkConfig;
+use jiff::Timestamp;
+use prism_aws::environment::Environment;
 use prism_aws::error::{Error, Result};
-use prism_aws::image_builder::{self, ImageBuilder};
+use prism_aws::image_builder::{Builders, ImageBuilder};
 use prism_aws::runtime::{Function, about};
-use prism_aws::table::{Applied, Table, back_off};
+use prism_aws::table::Table;
+use prism_aws::tokens::{self, Awaits};
 use prism_aws::workflow::Workflow;
-use prism_aws::{builds, claims, clearings, clock, fault, settings};
+use prism_aws::{builds, claims, clearings, fault, templates};
 use prism_domain::build::{Build, ImageRun};
-use prism_domain::claim::{Claim, Held};
 use prism_domain::id::BuildId;
-use prism_templates::ResolvedTemplate;
 use serde::{Deserialize, Serialize};
-
-/// How often the token is stored again when others write the claim at the same time.
-const TRIES: u32 = 8;
 
 /// The function.
 #[derive(Debug)]
@@ -23,6 +20,7 @@ pub struct StartImage {
     table: Table,
     workflow: Workflow,
     image_builder: ImageBuilder,
+    builders: Builders,
 }
 
 /// What the state machine gives.
@@ -47,22 +45,23 @@ impl Function for StartImage {
     type Input = Input;
     type Output = Output;
 
-    fn new(config: &SdkConfig) -> Result<Self> {
+    fn new(environment: &Environment) -> Result<Self> {
         Ok(Self {
-            table: Table::new(config, settings::required("TABLE_NAME")?),
-            workflow: Workflow::new(config, settings::required("STATE_MACHINE_ARN")?),
-            image_builder: ImageBuilder::new(config),
+            table: environment.table()?,
+            workflow: environment.workflow()?,
+            image_builder: ImageBuilder::new(&environment.config),
+            builders: Builders::configured(environment)?,
         })
     }
 
-    async fn handle(&self, input: Input) -> Result<Output> {
+    async fn handle(&self, input: Input, now: Timestamp) -> Result<Output> {
         about(&input.build_id);
         self.store_token(&input).await?;
         fault::point("start-image.token-stored");
         let build = builds::get(&self.table, &input.build_id).await?;
         let run = match build.run.clone() {
             Some(run) => run,
-            None => self.start(&build).await?,
+            None => self.start(&build, now).await?,
         };
         fault::point("start-image.run-stored");
         // Image Builder may have ended before its ARN or the token were stored: then nobody answered.
@@ -77,46 +76,32 @@ impl Function for StartImage {
 
 impl StartImage {
     async fn store_token(&self, input: &Input) -> Result<()> {
-        for attempt in 0..TRIES {
-            let claim = claims::of(&self.table, &input.build_id.target).await?;
-            let Some(held) = claim.held.clone().filter(|held| held.execution == input.execution) else {
-                return Err(Error::malformed(format!("build {}", input.build_id), "it no longer holds its claim"));
-            };
-            let held = Held { image_token: Some(input.token.clone()), ..held };
-            let write = claims::write(&Claim { held: Some(held), ..claim })?;
-            match self.table.transact("storing the task token", vec![write]).await? {
-                Applied::Written => return Ok(()),
-                Applied::Lost(_) => back_off(attempt).await,
-            }
-        }
-        Err(Error::lost_race("storing the task token"))
+        let writes = vec![
+            claims::held_by(&input.build_id.target, &input.execution)?,
+            tokens::write(&input.build_id, &input.token, Awaits::Image)?,
+        ];
+        let stored = self.table.transact("storing the task token", writes).await?.then(());
+        stored.ok_or_else(|| Error::Conflict(format!("build {} no longer holds its claim", input.build_id)))
     }
 
-    async fn start(&self, build: &Build) -> Result<ImageRun> {
+    async fn start(&self, build: &Build, now: Timestamp) -> Result<ImageRun> {
         let Some(frozen) = &build.frozen else {
-            return Err(Error::malformed(format!("build {}", build.id), "nothing is frozen: no money is reserved"));
+            return Err(Error::Conflict(format!("no money is reserved for build {}", build.id)));
         };
-        let resolved: ResolvedTemplate = serde_json::from_value(frozen.template.clone())
-            .map_err(|error| Error::malformed(format!("the template of build {}", build.id), error))?;
-        let (base, patch) = (&frozen.base_image_id, frozen.patch.as_ref());
-        let mut plan = prism_templates::image_plan(&resolved, &build.id, base, &frozen.regions, patch)?;
-        if let Some(device) = &frozen.root_device {
-            plan.recipe.root_volume.device_name.clone_from(device);
-        }
-        let infrastructure = image_builder::infrastructure(build.id.target.architecture)?;
-        let started_at = clock::now();
-        let arn = self.image_builder.start(&plan, &infrastructure, build.request.requested_at).await?;
-        let run = ImageRun { arn, started_at };
+        let plan = templates::frozen_plan(&build.id, frozen)?;
+        let arn = self.image_builder.start(&plan, &self.builders, build).await?;
+        let run = ImageRun { arn, started_at: now };
         fault::point("start-image.started");
         let stored = builds::change(&self.table, &build.id, |build| {
             (build.run.is_none() && build.ending.is_none()).then(|| Build { run: Some(run.clone()), ..build })
         })
         .await?;
-        if stored.ending.is_some() {
+        if stored.ended_unpublished() {
             // It was stopped while this started it: what runs now has to be stopped too.
-            clearings::reopen(&self.table, &stored, clock::now()).await?;
-            return Err(Error::malformed(format!("build {}", build.id), "it has ended"));
+            clearings::reopen(&self.table, &stored, now).await?;
+            return Err(Error::Conflict(format!("build {} has ended", build.id)));
         }
+        // Image Builder may have been done, and the image published, before the call that started it was answered.
         Ok(run)
     }
 }

@@ -2,30 +2,34 @@
 //! which have moved and which cannot be followed. One that can't be looked at never stops the others.
 
 mod event;
+mod eyes;
 mod look;
 mod record;
 mod region;
 mod source;
 mod trouble;
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::retry::RetryConfig;
 use aws_config::{Region as SdkRegion, SdkConfig};
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use prism_aws::base_images::{self, WatchRun};
+use prism_aws::environment::Environment;
 use prism_aws::error::{Error, Result};
+use prism_aws::policies;
 use prism_aws::runtime::Function;
 use prism_aws::table::Table;
-use prism_aws::{clock, policies, settings};
 use prism_domain::id::Region;
 use prism_domain::watch::heeds_hint;
 use serde::Serialize;
 use serde_json::Value;
 
 use event::Occasion;
-use region::{Budget, Eyes, RegionLook};
+use eyes::{Budget, Eyes, RegionLook};
 
 /// The function.
 #[derive(Debug)]
@@ -51,24 +55,24 @@ impl Function for WatchBaseImages {
     type Input = Value;
     type Output = Looked;
 
-    fn new(config: &SdkConfig) -> Result<Self> {
-        let topics = settings::optional("HINT_TOPICS").unwrap_or_default();
+    fn new(environment: &Environment) -> Result<Self> {
+        let topics = environment.optional("HINT_TOPICS").unwrap_or_default();
         Ok(Self {
-            config: config.clone(),
-            table: Table::new(config, settings::required("TABLE_NAME")?),
-            advisories: Table::new(config, settings::required("ADVISORIES_TABLE_NAME")?),
-            home: settings::parsed("AWS_REGION")?,
+            config: environment.config.clone(),
+            table: environment.table()?,
+            advisories: environment.advisories()?,
+            home: environment.region()?,
             topics: topics.split(',').map(str::trim).filter(|topic| !topic.is_empty()).map(str::to_owned).collect(),
             eyes: Mutex::default(),
         })
     }
 
-    async fn handle(&self, event: Value) -> Result<Looked> {
+    async fn handle(&self, event: Value, now: Timestamp) -> Result<Looked> {
         match event::occasion(&event, &self.topics) {
             Occasion::Look => {}
             Occasion::Hint(topic) => {
                 let last = base_images::last_run(&self.table, &self.home).await?.map(|run| run.looked_at);
-                if !heeds_hint(last, clock::now()) {
+                if !heeds_hint(last, now) {
                     tracing::info!(topic, "a hint: nothing is done, the last look is less than a minute old");
                     return Ok(Looked { regions: Vec::new() });
                 }
@@ -80,13 +84,17 @@ impl Function for WatchBaseImages {
             }
         }
         let budget = Budget::from_now();
-        let policy = policies::current(&self.table).await?;
+        // Its base images may not be the built-in ones, so that nothing can be compared without it.
+        let Some(policy) = policies::readable(&self.table).await? else { return Ok(Looked { regions: Vec::new() }) };
         let catalogue = policy.catalogue();
         let watched = look::all(&catalogue);
         let eyes: Vec<Arc<Eyes>> = regions(&self.home, &policy.watch_regions).map(|region| self.eyes(region)).collect();
         let looks = eyes.iter().map(|eyes| {
-            let look = RegionLook::new(eyes, (&self.table, &self.advisories), &watched, &policy, budget);
-            async move { Box::pin(look.run()).await }
+            let (table, advisories) = (&self.table, &self.advisories);
+            let (calls, throttled) = (Cell::default(), Cell::default());
+            let (watched, policy) = (watched.as_slice(), &policy);
+            let look = RegionLook { eyes, table, advisories, watched, policy, budget, calls, throttled };
+            async move { Box::pin(look.run(now)).await }
         });
         let looked = join_all(looks).await;
         // Only a run in which every single look failed is a failed run.
@@ -114,10 +122,8 @@ impl WatchBaseImages {
 
 /// The home region, and each other one once.
 fn regions<'a>(home: &'a Region, others: &'a [Region]) -> impl Iterator<Item = &'a Region> {
-    let once = move |(place, region): (usize, &'a Region)| {
-        (region != home && !others[..place].contains(region)).then_some(region)
-    };
-    std::iter::once(home).chain(others.iter().enumerate().filter_map(once))
+    let mut seen = BTreeSet::new();
+    std::iter::once(home).chain(others).filter(move |region| seen.insert(*region))
 }
 
 #[cfg(test)]

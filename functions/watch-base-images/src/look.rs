@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use prism_aws::base_images::{Calls, WatchRun};
 use prism_domain::architecture::Architecture;
 use prism_domain::catalogue::{BaseImage, Catalogue, Source};
-use prism_domain::id::{Region, TrackedImageId, UpdateId};
+use prism_domain::id::{AmiId, Region, TrackedImageId, UpdateId};
 use prism_domain::sight::Unseen;
 use prism_domain::watch::TroubleKind;
 
@@ -26,19 +26,6 @@ impl Watched<'_> {
     pub fn id(&self, region: &Region) -> TrackedImageId {
         TrackedImageId { name: self.base.name.clone(), architecture: self.architecture, region: region.clone() }
     }
-
-    /// The same without the region, to find what is known of it.
-    pub fn key(&self) -> Key<'_> {
-        (self.base.name.as_str(), self.architecture)
-    }
-}
-
-/// A base image within a region.
-pub type Key<'a> = (&'a str, Architecture);
-
-/// The same, of an id.
-pub fn key(id: &TrackedImageId) -> Key<'_> {
-    (id.name.as_str(), id.architecture)
 }
 
 /// Everything that is watched.
@@ -62,32 +49,27 @@ pub enum Outcome {
     Held,
     /// Nothing was found to go by.
     Unseen(Unseen),
+    /// What it was does not exist any more, though its parameter still names it.
+    Vanished(AmiId),
 }
 
 /// What a run tells.
 pub fn summary(region: &Region, looked_at: Timestamp, outcomes: &[Outcome], calls: Calls, took_ms: u64) -> WatchRun {
-    let count = |wanted: &dyn Fn(&Outcome) -> bool| whole(outcomes.iter().filter(|one| wanted(one)).count());
+    let (mut same, mut first, mut held) = (0, 0, 0);
     let mut moved = Vec::new();
     let mut troubles: BTreeMap<TroubleKind, u32> = BTreeMap::new();
     for outcome in outcomes {
         match outcome {
+            Outcome::Same => same += 1,
+            Outcome::First => first += 1,
+            Outcome::Held => held += 1,
             Outcome::Moved(update) => moved.push(update.clone()),
             Outcome::Unseen((kind, _)) => *troubles.entry(*kind).or_default() += 1,
-            Outcome::Same | Outcome::First | Outcome::Held => {}
+            Outcome::Vanished(_) => *troubles.entry(TroubleKind::Absent).or_default() += 1,
         }
     }
-    WatchRun {
-        region: region.clone(),
-        looked_at,
-        watched: whole(outcomes.len()),
-        same: count(&|one| *one == Outcome::Same),
-        moved,
-        first: count(&|one| *one == Outcome::First),
-        held: count(&|one| *one == Outcome::Held),
-        troubles,
-        calls,
-        took_ms,
-    }
+    let watched = u32::try_from(outcomes.len()).unwrap_or(u32::MAX);
+    WatchRun { region: region.clone(), looked_at, watched, same, moved, first, held, troubles, calls, took_ms }
 }
 
 /// Why the run failed, if every single look did: nothing could be asked.
@@ -98,10 +80,6 @@ pub fn failure(outcomes: &[Outcome]) -> Option<String> {
         Some(Outcome::Unseen((_, reason))) if outcomes.iter().all(unasked) => Some(reason.clone()),
         _ => None,
     }
-}
-
-fn whole(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -119,8 +97,8 @@ mod tests {
         let mut outcomes = vec![Outcome::Same, Outcome::Same, Outcome::First, Outcome::Held, Outcome::Moved(update)];
         outcomes.extend([TroubleKind::Missing, TroubleKind::Missing, TroubleKind::Absent].map(unseen));
         let run = summary(&region, Timestamp::UNIX_EPOCH, &outcomes, Calls::default(), 7);
-        let counted = run.same + run.first + run.held + whole(run.moved.len()) + run.troubles.values().sum::<u32>();
-        assert_eq!((run.watched, counted, run.troubles[&TroubleKind::Missing]), (8, 8, 2));
+        assert_eq!((run.watched, run.same, run.first, run.held, run.moved.len()), (8, 2, 1, 1, 1));
+        assert_eq!(run.troubles, BTreeMap::from([(TroubleKind::Missing, 2), (TroubleKind::Absent, 1)]));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use prism_domain::notice::base_image_held;
 use prism_domain::update::{BaseImageUpdate, Observation, TrackedImage};
 use prism_ec2::judge::Judge;
 
+use crate::eyes::RegionLook;
 use crate::look::Outcome;
-use crate::region::RegionLook;
 use crate::source::unseen;
 
 /// What was seen of an image, where that is news: what is known of it, and what to write.

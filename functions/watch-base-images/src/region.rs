@@ -1,96 +1,26 @@
 //! A look at everything that is watched, in one region.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aws_config::SdkConfig;
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
-use prism_aws::base_images::{self, Calls, WatchRun};
-use prism_aws::clock;
+use prism_aws::base_images::{self, WatchRun};
 use prism_aws::error::Error;
 use prism_aws::known_images::{self, Found, KnownImages};
-use prism_aws::pace::{Pacer, within};
-use prism_aws::parameters::Parameters;
-use prism_aws::table::Table;
+use prism_aws::pace::within;
+use prism_aws::table::Readings;
 use prism_domain::catalogue::Owner;
 use prism_domain::id::{AmiId, Region, TrackedImageId};
-use prism_domain::policy::Policy;
+use prism_domain::seen_image::SeenImage;
 use prism_domain::sight::{self, PublicImage, Unseen};
-use prism_domain::update::{Context, Observation, SeenImage, TrackedImage, observe};
-use prism_domain::watch::{Trouble, TroubleKind};
-use prism_ec2::Images;
-use tokio::time::{Duration, Instant};
+use prism_domain::update::{Context, Observation, TrackedImage, observe};
+use prism_domain::watch::{Trouble, TroubleKind, is_described_again};
+use tokio::time::Instant;
 
+use crate::eyes::{RegionLook, WRITES_AT_ONCE};
 use crate::look::{self, Outcome, Watched};
 use crate::record::News;
 use crate::source::unseen;
-
-/// How often a second parameters are asked for in a region. An account may ask 40 times; others need to as well.
-/// Source: <https://docs.aws.amazon.com/general/latest/gr/ssm.html>.
-const ASKED_A_SECOND: u32 = 30;
-
-/// How many writes are under way at a time for a region.
-pub const WRITES_AT_ONCE: usize = 16;
-
-/// Until when a run may read, ask and write. The function has 120 seconds, of which some are left for the summaries.
-#[derive(Debug, Clone, Copy)]
-pub struct Budget {
-    /// Until when it may read what is known.
-    pub reads: Instant,
-    /// Until when it may look.
-    pub looks: Instant,
-    /// Until when it may write.
-    pub writes: Instant,
-}
-
-impl Budget {
-    /// That of a run which begins now.
-    pub fn from_now() -> Self {
-        let now = Instant::now();
-        let reads = now + Duration::from_secs(20);
-        Self { reads, looks: now + Duration::from_secs(75), writes: now + Duration::from_secs(100) }
-    }
-}
-
-/// What sees into a region.
-#[derive(Debug)]
-pub struct Eyes {
-    /// Which region.
-    pub region: Region,
-    /// Its parameters.
-    pub parameters: Parameters,
-    /// Its images.
-    pub images: Images,
-    /// How often its parameters may be asked for.
-    pub pacer: Pacer,
-}
-
-impl Eyes {
-    /// The region of `config`.
-    pub fn new(region: &Region, config: &SdkConfig) -> Self {
-        Self {
-            region: region.clone(),
-            parameters: Parameters::new(config),
-            images: Images::new(config),
-            pacer: Pacer::per_second(ASKED_A_SECOND),
-        }
-    }
-}
-
-/// One look at a region.
-#[derive(Debug)]
-pub struct RegionLook<'a> {
-    pub eyes: &'a Eyes,
-    pub table: &'a Table,
-    pub advisories: &'a Table,
-    pub watched: &'a [Watched<'a>],
-    pub policy: &'a Policy,
-    pub budget: Budget,
-    calls: Cell<Calls>,
-    /// Whether a source was too busy to answer.
-    pub throttled: Cell<bool>,
-}
 
 /// What a look at a region came to.
 #[derive(Debug)]
@@ -124,21 +54,10 @@ struct Unsettled {
 type Answers = HashMap<String, Result<Option<String>, Unseen>>;
 type Listings = BTreeMap<Owner, Result<Vec<PublicImage>, Unseen>>;
 
-impl<'a> RegionLook<'a> {
-    /// A look with these eyes, and the tables of the state and of advisories.
-    pub fn new(
-        eyes: &'a Eyes,
-        (table, advisories): (&'a Table, &'a Table),
-        watched: &'a [Watched<'a>],
-        policy: &'a Policy,
-        budget: Budget,
-    ) -> Self {
-        Self { eyes, table, advisories, watched, policy, budget, calls: Cell::default(), throttled: Cell::default() }
-    }
-
+impl RegionLook<'_> {
     /// Looks at everything, writes what is news, and leaves a summary.
-    pub async fn run(&self) -> RegionRun {
-        let (begun, looked_at) = (Instant::now(), clock::now());
+    pub async fn run(&self, looked_at: Timestamp) -> RegionRun {
+        let begun = Instant::now();
         let outcomes = Box::pin(self.look(looked_at)).await;
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.count(|calls| calls.writes += 1);
@@ -152,13 +71,6 @@ impl<'a> RegionLook<'a> {
         RegionRun { run, failure: failure.or(unrecorded) }
     }
 
-    /// Counts a call.
-    pub fn count(&self, call: impl FnOnce(&mut Calls)) {
-        let mut calls = self.calls.get();
-        call(&mut calls);
-        self.calls.set(calls);
-    }
-
     async fn look(&self, now: Timestamp) -> Vec<Outcome> {
         // Before the sources are asked: what others write from here on makes void what this look would write.
         let (known, troubles) = tokio::join!(self.known(), self.troubles());
@@ -169,14 +81,16 @@ impl<'a> RegionLook<'a> {
         };
         let (answers, listings) = tokio::join!(self.ask(), self.list(now));
         let mut outcomes = vec![Outcome::Same; self.watched.len()];
-        let mut others = Vec::new();
+        let (mut others, mut settled) = (Vec::new(), Vec::new());
         for (place, one) in self.watched.iter().enumerate() {
             let id = one.id(&self.eyes.region);
             match sight(one, &self.eyes.region, None, &answers, &listings) {
                 Sight::Unseen(unseen) => outcomes[place] = Outcome::Unseen(unseen),
                 Sight::Gone => outcomes[place] = Outcome::Unseen(gone(known.has(&id))),
                 Sight::Named(image) | Sight::Seen(SeenImage { image_id: image, .. }, _) => {
-                    if !known.is_settled_at(&id, &image) {
+                    if known.is_settled_at(&id, &image) {
+                        settled.push((place, id, image));
+                    } else {
                         others.push((place, id));
                     }
                 }
@@ -199,7 +113,12 @@ impl<'a> RegionLook<'a> {
             outcomes[place] = outcome;
         }
         match troubles {
-            Ok(troubles) => self.keep(&troubles, &outcomes, now).await,
+            Ok(troubles) => {
+                for (place, image) in self.vanished(&settled, &troubles, now).await {
+                    outcomes[place] = Outcome::Vanished(image);
+                }
+                self.keep(&troubles, &outcomes, now).await;
+            }
             Err(error) => tracing::error!(region = %self.eyes.region, "troubles are the next look's to keep: {error}"),
         }
         outcomes
@@ -209,6 +128,30 @@ impl<'a> RegionLook<'a> {
         self.count(|calls| calls.reads += 1);
         let known = known_images::of(self.table, &self.eyes.region);
         within(self.budget.reads, "reading what is known", known).await.map_err(|error| unseen(&error))
+    }
+
+    /// Which of the images that their parameters still name do not exist any more, of those whose turn it is and those that
+    /// did not at the last look.
+    async fn vanished(
+        &self,
+        settled: &[(usize, TrackedImageId, AmiId)],
+        troubles: &[Trouble],
+        now: Timestamp,
+    ) -> Vec<(usize, AmiId)> {
+        let was_gone = |id: &TrackedImageId, image: &AmiId| {
+            troubles.iter().any(|trouble| trouble.id == *id && trouble.gone.as_ref() == Some(image))
+        };
+        let named = settled.iter().filter(|(place, ..)| self.watched[*place].source.parameter.is_some());
+        let asked: Vec<_> =
+            named.filter(|(place, id, image)| is_described_again(*place, now) || was_gone(id, image)).collect();
+        let described = self.describe(&asked.iter().map(|(.., image)| image.clone()).collect()).await;
+        let is_gone = |id: &TrackedImageId, image: &AmiId| match described.get(image) {
+            Some(Ok(found)) => found.is_none(),
+            // Whoever could not be asked has not said that it is back.
+            Some(Err(_)) | None => was_gone(id, image),
+        };
+        let gone = asked.into_iter().filter(|(_, id, image)| is_gone(id, image));
+        gone.map(|(place, _, image)| (*place, image.clone())).collect()
     }
 
     /// What is known of those that are not what they were.
@@ -230,7 +173,7 @@ impl<'a> RegionLook<'a> {
     async fn troubles(&self) -> Result<Vec<Trouble>, Error> {
         self.count(|calls| calls.reads += 1);
         let troubles = base_images::all_troubles(self.table, &self.eyes.region);
-        within(self.budget.reads, "reading what is wrong", troubles).await
+        within(self.budget.reads, "reading what is wrong", troubles).await.map(Readings::logged)
     }
 
     /// What the looks at these come to, once their news is written.

@@ -15,7 +15,7 @@ use prism_domain::sight::{PublicImage, Unseen};
 use prism_domain::watch::TroubleKind;
 use prism_ec2::DESCRIBED_AT_ONCE;
 
-use crate::region::RegionLook;
+use crate::eyes::RegionLook;
 
 /// How many calls of a kind are under way at a time in a region.
 const AT_ONCE: usize = 8;
@@ -164,7 +164,7 @@ mod tests {
     fn what_there_was_no_time_for_was_throttled_only_if_another_call_was_before() {
         let kinds = |errors: &[&str]| {
             let throttled = Cell::new(false);
-            let kinds = errors.iter().map(|kind| unseen_among(&error(kind), &throttled).0.as_str());
+            let kinds = errors.iter().map(|kind| unseen_among(&error(kind), &throttled).0.to_string());
             kinds.collect::<Vec<_>>().join(" ")
         };
         assert_eq!(kinds(&["late", "throttled", "down", "late"]), "unreachable throttled unreachable throttled");

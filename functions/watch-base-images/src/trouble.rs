@@ -1,6 +1,6 @@
 //! Keeping what is wrong with images, and having people told of it when it has lasted too long.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
@@ -12,8 +12,8 @@ use prism_aws::table::Applied;
 use prism_domain::notice::base_image_trouble;
 use prism_domain::watch::{Trouble, TroubleChange, TroubleKind, trouble};
 
-use crate::look::{Key, Outcome, key};
-use crate::region::{RegionLook, WRITES_AT_ONCE};
+use crate::eyes::{RegionLook, WRITES_AT_ONCE};
+use crate::look::Outcome;
 
 /// A change of one image's trouble that is to be written.
 enum Change<'a> {
@@ -24,18 +24,28 @@ enum Change<'a> {
 impl RegionLook<'_> {
     /// Writes what has changed about the troubles of the region. What can't be written now is the next run's.
     pub async fn keep(&self, known: &[Trouble], outcomes: &[Outcome], now: Timestamp) {
-        let mut before: HashMap<Key<'_>, &Trouble> = known.iter().map(|one| (key(&one.id), one)).collect();
+        let mut before: BTreeMap<_, &Trouble> = known.iter().map(|one| (&one.id, one)).collect();
         let mut changes = Vec::new();
         let mut due: BTreeMap<TroubleKind, Vec<Trouble>> = BTreeMap::new();
         for (watched, outcome) in self.watched.iter().zip(outcomes) {
-            let known = before.remove(&watched.key());
-            let found = if let Outcome::Unseen(unseen) = outcome { Some(unseen.clone()) } else { None };
+            let id = watched.id(&self.eyes.region);
+            let known = before.remove(&id);
+            let (found, gone) = match outcome {
+                Outcome::Unseen(unseen) => (Some(unseen.clone()), None),
+                Outcome::Vanished(image) => {
+                    let detail = format!("names {image}, which does not exist any more");
+                    (Some((TroubleKind::Absent, detail)), Some(image.clone()))
+                }
+                _ => (None, None),
+            };
             if known.is_none() && found.is_none() {
                 continue;
             }
-            match (trouble(&watched.id(&self.eyes.region), known, found, now), known) {
+            match (trouble(&id, known, found, now), known) {
                 (TroubleChange::None, _) | (TroubleChange::Ends, None) => {}
-                (TroubleChange::Begins(trouble), known) => changes.push(Change::Begins(known, trouble)),
+                (TroubleChange::Begins(trouble), known) => {
+                    changes.push(Change::Begins(known, Trouble { gone, ..trouble }));
+                }
                 (TroubleChange::Tell(trouble), _) => due.entry(trouble.kind).or_default().push(trouble),
                 (TroubleChange::Ends, Some(known)) => changes.push(Change::Ends(known)),
             }

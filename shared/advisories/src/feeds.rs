@@ -11,30 +11,21 @@ mod repository;
 mod suse_csaf;
 mod ubuntu_notices;
 
-use crate::error::{Fault, FeedError};
 use crate::feed::Feed;
 
 /// Every feed, each once.
 #[must_use]
-pub fn all() -> Vec<Box<dyn Feed>> {
-    let mut all: Vec<Box<dyn Feed>> = vec![
-        Box::new(ubuntu_notices::UbuntuNotices),
-        Box::new(debian_list::DebianList),
-        Box::new(debian_tracker::DebianTracker),
-        Box::new(apollo::Apollo),
-        Box::new(suse_csaf::SuseCsaf),
-        Box::new(kev::Kev),
-        Box::new(epss::Epss),
+pub fn all() -> Vec<Feed> {
+    let single = [
+        ubuntu_notices::FEED,
+        debian_list::FEED,
+        debian_tracker::FEED,
+        apollo::FEED,
+        suse_csaf::FEED,
+        kev::FEED,
+        epss::FEED,
     ];
-    all.extend(repository::ALL.into_iter().map(|feed| Box::new(feed) as Box<dyn Feed>));
-    all.extend(alas_rss::ALL.into_iter().map(|feed| Box::new(feed) as Box<dyn Feed>));
-    all.extend(osv::ALL.into_iter().map(|feed| Box::new(feed) as Box<dyn Feed>));
-    all
-}
-
-/// Names the feed in what is wrong.
-fn named<T>(feed: &'static str, read: Result<T, Fault>) -> Result<T, FeedError> {
-    read.map_err(|fault| FeedError { feed, fault })
+    [single.as_slice(), &repository::FEEDS, &alas_rss::FEEDS, &osv::FEEDS].concat()
 }
 
 /// A path that may be requested: what a vendor names, below the base URL.
@@ -59,7 +50,7 @@ mod tests {
     #[test]
     fn every_ecosystem_of_the_catalogue_has_a_feed_but_windows() {
         let feeds = all();
-        let told: BTreeSet<&str> = feeds.iter().flat_map(|feed| feed.ecosystems().iter().copied()).collect();
+        let told: BTreeSet<&str> = feeds.iter().flat_map(|feed| feed.ecosystems.iter().copied()).collect();
         for base in &Catalogue::built_in() {
             if let Some(ecosystem) = &base.ecosystem {
                 let is_windows = ecosystem.as_str().starts_with("windows-");
@@ -72,8 +63,8 @@ mod tests {
     fn the_documentation_names_every_feed_that_there_is() {
         let documentation = include_str!("../../../docs/ADVISORIES.md");
         for feed in all() {
-            assert!(documentation.contains(&format!("`{}`", feed.name())), "{}", feed.name());
-            let host = feed.base_url().trim_start_matches("https://");
+            assert!(documentation.contains(&format!("`{}`", feed.name)), "{}", feed.name);
+            let host = feed.base_url.trim_start_matches("https://");
             assert!(documentation.contains(host) || host.ends_with("googleapis.com"), "{host}");
         }
     }

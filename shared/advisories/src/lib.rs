@@ -16,11 +16,13 @@ mod feeds;
 mod index;
 mod json;
 mod pages;
+mod reading;
 mod record;
 mod source;
 mod updateinfo;
 mod xml;
 
 pub use error::{Fault, FeedError};
-pub use feed::{Feed, Limits, Reading, Request, Role, Skipped, SkippedRecord};
+pub use feed::{Feed, Limits, Role};
 pub use feeds::all;
+pub use reading::{Reading, Request, Skipped, SkippedRecord};

@@ -10,7 +10,7 @@ use prism_domain::level::SecurityLevel;
 use prism_domain::problem::printable;
 
 use crate::error::Fault;
-use crate::feed::{Reading, Skipped};
+use crate::reading::Reading;
 
 /// The most advisories of one document.
 const ADVISORIES: usize = 50_000;
@@ -195,22 +195,17 @@ impl Gathered {
 
     /// The document is read. It is not what is expected if not one of its records is.
     pub(crate) fn finish(self) -> Result<Reading, Fault> {
-        all_skipped(self.records, &self.reading.skipped)?;
-        Ok(self.reading)
+        let skipped = &self.reading.skipped;
+        match skipped.first.first() {
+            Some(first) if skipped.count == self.records => {
+                Err(Fault::NothingReadable { count: self.records, first: format!("{} {}", first.record, first.reason) })
+            }
+            _ => Ok(self.reading),
+        }
     }
 
     /// The same of a document that is never empty.
     pub(crate) fn finish_whole(self) -> Result<Reading, Fault> {
         if self.records == 0 { Err(Fault::unexpected("has no records")) } else { self.finish() }
-    }
-}
-
-/// An error if there were records, and all of them were skipped.
-pub(crate) fn all_skipped(records: usize, skipped: &Skipped) -> Result<(), Fault> {
-    match skipped.first.first() {
-        Some(first) if skipped.count == records => {
-            Err(Fault::NothingReadable { count: records, first: format!("{} {}", first.record, first.reason) })
-        }
-        _ => Ok(()),
     }
 }

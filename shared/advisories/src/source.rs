@@ -8,7 +8,17 @@ use flate2::bufread::MultiGzDecoder;
 use prism_domain::problem::printable;
 
 use crate::error::Fault;
-use crate::feed::Request;
+use crate::reading::Request;
+
+/// A document that is being read.
+pub(crate) struct Document<'a> {
+    /// What was asked for.
+    pub(crate) request: &'a Request,
+    /// What may still be read of it.
+    pub(crate) meter: Meter,
+    /// Its bytes, decompressed.
+    pub(crate) source: Box<dyn BufRead + 'a>,
+}
 
 /// What may still be read: of what is sent, of the document that it makes, and of the record at hand.
 #[derive(Debug, Clone)]
@@ -89,4 +99,26 @@ pub(crate) fn open<'a>(
     let inner: Box<dyn Read + 'a> = if is_gzip { Box::new(MultiGzDecoder::new(sent)) } else { Box::new(sent) };
     let meters = vec![Rc::clone(&meter.document), Rc::clone(&meter.record)];
     Ok(Box::new(BufReader::with_capacity(CHUNK, Metered { inner, meters })))
+}
+
+/// Shows each line of a document, with its end, and where it is.
+pub(crate) fn each_line(
+    mut source: Box<dyn BufRead + '_>,
+    meter: &Meter,
+    mut visit: impl FnMut(&str, &str) -> std::result::Result<(), Fault>,
+) -> std::result::Result<(), Fault> {
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        let at = format!("at line {number}");
+        line.clear();
+        meter.next_record();
+        if source.read_until(b'\n', &mut line).map_err(|error| meter.fault(&error, at.clone()))? == 0 {
+            break;
+        }
+        match str::from_utf8(&line) {
+            Ok(text) => visit(&at, text)?,
+            Err(error) => return Err(Fault::malformed("UTF-8", at, error.to_string())),
+        }
+    }
+    Ok(())
 }

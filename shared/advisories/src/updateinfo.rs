@@ -3,80 +3,39 @@
 //! Its form: <https://github.com/rpm-software-management/createrepo_c/blob/master/doc/createrepo_c.8> and, of each
 //! element, <https://docs.pulpproject.org/pulp_rpm/>; a repository's table of contents (`repomd.xml`) names it.
 
-use std::io::BufRead;
-
-use prism_domain::advisory::Advisory;
-
 use crate::error::Fault;
-use crate::feed::{Reading, Request};
+use crate::reading::Reading;
 use crate::record::{Draft, Fixed, Gathered, kind, rating};
-use crate::source::Meter;
+use crate::source::Document;
 use crate::xml::{Node, attribute, walk};
 
-/// An `<update>` as far as it is read.
-#[derive(Default)]
-struct Update {
-    draft: Draft,
-    fixed: Vec<Fixed>,
-}
-
-impl Update {
-    fn advisory(self, ecosystem: &str) -> Result<Vec<Advisory>, String> {
-        Ok(vec![self.draft.advisory(ecosystem, self.fixed)?])
-    }
-}
-
 /// Reads the advisories of one ecosystem.
-pub(crate) fn read(
-    source: Box<dyn BufRead + '_>,
-    meter: &Meter,
-    request: &Request,
-    ecosystem: &str,
-) -> Result<Reading, Fault> {
+pub(crate) fn read(document: Document<'_>, ecosystem: &str) -> Result<Reading, Fault> {
+    let Document { request, meter, source } = document;
     let mut gathered = Gathered::new(request.since);
-    let mut update = Update::default();
-    walk(source, meter, |path, node| {
+    let (mut draft, mut fixed) = (Draft::default(), Vec::<Fixed>::new());
+    walk(source, &meter, |path, node| {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let draft = &mut update.draft;
         match (path.as_slice(), node) {
             ([root], Node::Open(_)) if *root != "updates" => {
-                Err(Fault::unexpected(format!("is no updateinfo but {root}")))
+                return Err(Fault::unexpected(format!("is no updateinfo but {root}")));
             }
             (["updates", "update"], Node::Open(tag)) => {
                 meter.next_record();
-                update = Update::default();
-                update.draft.kind = kind(&attribute(tag, "type")?);
-                Ok(())
+                draft = Draft { kind: kind(&attribute(tag, "type")?), ..Draft::default() };
+                fixed.clear();
             }
             (["updates", "update"], Node::Close(_)) => {
-                let update = std::mem::take(&mut update);
-                gathered.record(&update.draft.id.clone(), update.advisory(ecosystem))
+                let advisory = draft.advisory(ecosystem, std::mem::take(&mut fixed));
+                return gathered.record(&draft.id, advisory.map(|advisory| vec![advisory]));
             }
-            ([_, _, "id"], Node::Close(text)) => {
-                text.clone_into(&mut draft.id);
-                Ok(())
-            }
-            ([_, _, "title"], Node::Close(text)) => {
-                text.clone_into(&mut draft.title);
-                Ok(())
-            }
-            ([_, _, "severity"], Node::Close(text)) => {
-                draft.severity = rating(text);
-                Ok(())
-            }
-            ([_, _, "issued"], Node::Open(tag)) => {
-                draft.issued = attribute(tag, "date")?;
-                Ok(())
-            }
-            ([_, _, "updated"], Node::Open(tag)) => {
-                draft.updated = attribute(tag, "date")?;
-                Ok(())
-            }
-            ([_, _, "references", "reference"], Node::Open(tag)) => {
-                if attribute(tag, "type")? == "cve" {
-                    draft.cves.push(attribute(tag, "id")?);
-                }
-                Ok(())
+            ([_, _, "id"], Node::Close(text)) => text.clone_into(&mut draft.id),
+            ([_, _, "title"], Node::Close(text)) => text.clone_into(&mut draft.title),
+            ([_, _, "severity"], Node::Close(text)) => draft.severity = rating(text),
+            ([_, _, "issued"], Node::Open(tag)) => draft.issued = attribute(tag, "date")?,
+            ([_, _, "updated"], Node::Open(tag)) => draft.updated = attribute(tag, "date")?,
+            ([_, _, "references", "reference"], Node::Open(tag)) if attribute(tag, "type")? == "cve" => {
+                draft.cves.push(attribute(tag, "id")?);
             }
             ([_, _, "pkglist", "collection", "package"], Node::Open(tag)) => {
                 let name = attribute(tag, "name")?;
@@ -84,12 +43,12 @@ pub(crate) fn read(
                     let (epoch, version, release) =
                         (attribute(tag, "epoch")?, attribute(tag, "version")?, attribute(tag, "release")?);
                     let epoch = if epoch.is_empty() { "0" } else { &epoch };
-                    update.fixed.push((name, format!("{epoch}:{version}-{release}")));
+                    fixed.push((name, format!("{epoch}:{version}-{release}")));
                 }
-                Ok(())
             }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
     })?;
     gathered.finish_whole()
 }
@@ -102,9 +61,9 @@ pub(crate) fn is_debug(package: &str) -> bool {
 
 /// Where a repository's `updateinfo` is, as its table of contents says, and its checksum.
 /// Source: <https://github.com/rpm-software-management/createrepo_c>.
-pub(crate) fn contents(source: Box<dyn BufRead + '_>, meter: &Meter) -> Result<(String, String), Fault> {
+pub(crate) fn contents(document: Document<'_>) -> Result<(String, String), Fault> {
     let (mut within, mut href, mut checksum) = (false, String::new(), String::new());
-    walk(source, meter, |path, node| {
+    walk(document.source, &document.meter, |path, node| {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         match (path.as_slice(), node) {
             ([root], Node::Open(_)) if *root != "repomd" => {

@@ -44,7 +44,7 @@ fn read_long(name: &str, kind: &str, document: impl Read) -> FeedError {
 
 fn read_at_most(limit: u64, name: &str, kind: &str, document: impl Read) -> FeedError {
     let feed = common::feed(name);
-    let request = request(feed.as_ref(), kind).at_most(limit);
+    let request = request(&feed, kind).at_most(limit);
     feed.read(&request, &mut BufReader::new(document)).unwrap_err()
 }
 
@@ -140,8 +140,8 @@ fn a_decompression_bomb_stops_at_the_limit() {
     // Spaces may stand anywhere: a gigabyte of them is a megabyte of gzip.
     let bomb = gzip(&vec![b' '; 1024 * 1024]).repeat(1024);
     for feed in all() {
-        let error = read(feed.as_ref(), &feed.first(None, common::since()), &bomb).unwrap_err();
-        assert_eq!(error.feed, feed.name());
+        let error = read(&feed, &feed.first(None, common::since()), &bomb).unwrap_err();
+        assert_eq!(error.feed, feed.name);
         assert!(matches!(error.fault, Fault::TooLarge { .. } | Fault::RecordTooLarge { .. }), "{error}");
     }
     // Compressed twice, it is not XML nor JSON.
@@ -156,8 +156,8 @@ fn a_feeds_own_limit_holds_for_100_megabytes_that_are_never_in_memory() {
     let line = "CVE-2030-0001,0.00963,0.99214\n".repeat(3_000);
     let line: &'static str = Box::leak(line.into_boxed_str());
     let mut document = BufReader::new(long("cve,epss,percentile\n", line, 100 * 1024 * 1024));
-    let error = feed.read(&request(feed.as_ref(), ""), &mut document).unwrap_err();
-    assert_eq!(error.fault, Fault::TooLarge { limit: feed.limits().bytes });
+    let error = feed.read(&request(&feed, ""), &mut document).unwrap_err();
+    assert_eq!(error.fault, Fault::TooLarge { limit: feed.limits.bytes });
     let grown = peak().saturating_sub(before);
     assert!(grown < 32 * 1024 * 1024, "the peak grew by {grown} bytes");
 }

@@ -27,18 +27,16 @@ fn a_compressed_document_is_the_same_as_a_plain_one() {
 fn every_feed_has_a_name_and_ecosystems_of_its_own_form_and_a_first_request_below_its_base() {
     let mut names = std::collections::BTreeSet::new();
     for feed in all() {
-        assert!(names.insert(feed.name()), "{} twice", feed.name());
+        assert!(names.insert(feed.name), "{} twice", feed.name);
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
-        assert!(feed.name().bytes().all(allowed), "{}", feed.name());
-        assert!(feed.base_url().starts_with("https://") && !feed.base_url().ends_with('/'));
-        for ecosystem in feed.ecosystems() {
+        assert!(feed.name.bytes().all(allowed), "{}", feed.name);
+        assert!(feed.base_url.starts_with("https://") && !feed.base_url.ends_with('/'));
+        for ecosystem in feed.ecosystems {
             assert!(ecosystem.parse::<prism_domain::advisory::Ecosystem>().is_ok(), "{ecosystem}");
         }
         let first = feed.first(None, since());
         assert!(first.path.starts_with('/') && first.path.is_ascii(), "{}", first.path);
-        assert!(first.skip("gone").is_none(), "{} is nothing without its first document", feed.name());
-        let stored = serde_json::to_string(&first).unwrap();
-        assert_eq!(serde_json::from_str::<prism_advisories::Request>(&stored).unwrap(), first);
+        assert!(first.skip("gone").is_none(), "{} is nothing without its first document", feed.name);
     }
     assert_eq!(names.len(), all().len());
 }
@@ -47,8 +45,8 @@ fn every_feed_has_a_name_and_ecosystems_of_its_own_form_and_a_first_request_belo
 fn updateinfo_that_was_read_before_is_not_read_again() {
     let feed = feed("alas-2023");
     let contents = feed.first(Some("c0ffee"), since());
-    let contents = read(feed.as_ref(), &contents, common::MIRRORS.as_bytes()).unwrap().next.remove(0);
-    let reading = read(feed.as_ref(), &contents, common::CONTENTS.as_bytes()).unwrap();
+    let contents = read(&feed, &contents, common::MIRRORS.as_bytes()).unwrap().next.remove(0);
+    let reading = read(&feed, &contents, common::CONTENTS.as_bytes()).unwrap();
     assert!(reading.next.is_empty());
     assert_eq!(reading.cursor.as_deref(), Some("c0ffee"));
 }
@@ -62,16 +60,16 @@ fn pages_are_read_until_one_reaches_back_to_what_is_known() {
         format!(r#"{{"notices":[{}]}}"#, notices.join(","))
     };
     let first = feed.first(Some("2030-05-08T00:00:00Z"), since());
-    let reading = read(feed.as_ref(), &first, page(29).as_bytes()).unwrap();
+    let reading = read(&feed, &first, page(29).as_bytes()).unwrap();
     assert_eq!(reading.cursor, None, "the run is not over");
     assert_eq!(reading.next[0].path, "/security/notices.json?limit=20&offset=20&order=newest");
     let second = &reading.next[0];
     // It reaches to the sixth, before the seventh, which is a day before what is known.
-    let reading = read(feed.as_ref(), second, page(24).as_bytes()).unwrap();
+    let reading = read(&feed, second, page(24).as_bytes()).unwrap();
     assert!(reading.next.is_empty());
     assert_eq!(reading.cursor.as_deref(), Some("2030-05-30T00:00:00Z"));
     // Nor is anything asked for behind a page that is not full.
-    assert!(read(feed.as_ref(), &first, NOTICES.as_bytes()).unwrap().next.is_empty());
+    assert!(read(&feed, &first, NOTICES.as_bytes()).unwrap().next.is_empty());
 }
 
 #[test]
@@ -83,8 +81,8 @@ fn records_that_changed_are_read_in_order_and_the_run_goes_on_after_any_of_them(
     let mut seen = Vec::new();
     let mut cursor = None;
     for _ in 0..3 {
-        let run = read(feed.as_ref(), &feed.first(cursor.as_deref(), since()), index.as_bytes()).unwrap();
-        assert!(run.next.len() < feed.limits().documents);
+        let run = read(&feed, &feed.first(cursor.as_deref(), since()), index.as_bytes()).unwrap();
+        assert!(run.next.len() < feed.limits.documents);
         assert_eq!(run.more, seen.is_empty(), "the first run leaves some, the second none");
         for request in run.next {
             let skipped = request.skip("is gone").unwrap();
@@ -101,10 +99,10 @@ fn records_that_changed_are_read_in_order_and_the_run_goes_on_after_any_of_them(
 fn a_list_of_mirrors_leads_nowhere_but_below_the_base_url() {
     let feed = feed("alas-2023");
     let first = feed.first(None, since());
-    let next = read(feed.as_ref(), &first, b"http://169.254.169.254/latest/meta-data/\n").unwrap().next.remove(0);
+    let next = read(&feed, &first, b"http://169.254.169.254/latest/meta-data/\n").unwrap().next.remove(0);
     assert_eq!(next.path, "/latest/meta-data/repodata/repomd.xml", "the host is passed over");
     for line in ["https://x/../../y", "https://x/a b", "https://x/%2e%2e/y", "not a URL", "", "https://x/\u{202e}"] {
-        let error = read(feed.as_ref(), &first, line.as_bytes()).unwrap_err();
+        let error = read(&feed, &first, line.as_bytes()).unwrap_err();
         assert!(error.to_string().contains("is not a list of mirrors"), "{line}: {error}");
     }
 }
@@ -115,16 +113,16 @@ fn what_is_no_longer_than_its_year_is_not_looked_back_on() {
     assert!(reading.advisories.iter().all(|advisory| advisory.updated >= since()));
     let feed = feed("alas-2023");
     let all = feed.first(None, "2019-01-01T00:00:00Z".parse().unwrap());
-    let contents = read(feed.as_ref(), &all, common::MIRRORS.as_bytes()).unwrap().next.remove(0);
-    let whole = read(feed.as_ref(), &contents, common::CONTENTS.as_bytes()).unwrap().next.remove(0);
-    let older = read(feed.as_ref(), &whole, common::UPDATEINFO.as_bytes()).unwrap();
+    let contents = read(&feed, &all, common::MIRRORS.as_bytes()).unwrap().next.remove(0);
+    let whole = read(&feed, &contents, common::CONTENTS.as_bytes()).unwrap().next.remove(0);
+    let older = read(&feed, &whole, common::UPDATEINFO.as_bytes()).unwrap();
     assert_eq!(older.advisories.len(), reading.advisories.len() + 1);
 }
 
 #[test]
 fn the_request_of_a_record_names_the_feeds_own_directory() {
     let feed = feed("redhat-osv");
-    assert_eq!(request(feed.as_ref(), ".json").path, "/Red%20Hat/RHSA-2030:0001.json");
+    assert_eq!(request(&feed, ".json").path, "/Red%20Hat/RHSA-2030:0001.json");
 }
 
 #[test]
@@ -132,7 +130,7 @@ fn what_has_no_dates_is_filed_within_what_is_kept_for_as_long_as_it_is_told() {
     let feed = feed("debian-tracker");
     let filed = |since: &str| {
         let request = feed.first(None, since.parse().unwrap());
-        let reading = read(feed.as_ref(), &request, common::TRACKER.as_bytes()).unwrap();
+        let reading = read(&feed, &request, common::TRACKER.as_bytes()).unwrap();
         reading.advisories.iter().map(|advisory| advisory.issued.to_string()).max().unwrap()
     };
     assert_eq!(filed("2029-03-01T00:00:00Z"), "2030-01-01T00:00:00Z");

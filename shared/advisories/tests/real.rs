@@ -6,9 +6,9 @@ mod common;
 
 use std::path::PathBuf;
 
-use common::{feed, read};
+use common::{feed, read, request_since};
 use jiff::Timestamp;
-use prism_advisories::{Feed, Reading, Request};
+use prism_advisories::Reading;
 
 /// A file of real records, or `None`, said aloud.
 fn real(name: &str) -> Option<Vec<u8>> {
@@ -21,25 +21,11 @@ fn real(name: &str) -> Option<Vec<u8>> {
     read.ok()
 }
 
-/// The request for a feed's records, from the beginning of time.
-fn records(feed: &dyn Feed, kind: &str, id: &str) -> Request {
-    let since = Timestamp::UNIX_EPOCH;
-    let mut request = feed.first(None, since);
-    while !request.path.contains(kind) {
-        let index = format!("2030-01-01T00:00:00Z,{id}\n");
-        let document = match request.path.rsplit('/').next() {
-            Some("mirror.list") => common::MIRRORS,
-            Some("repomd.xml") => common::CONTENTS,
-            _ => &index,
-        };
-        request = read(feed, &request, document.as_bytes()).unwrap().next.remove(0);
-    }
-    request
-}
-
+/// Reads real records of a feed, from the beginning of time.
 fn read_real(name: &str, kind: &str, id: &str, document: &[u8]) -> Reading {
     let feed = feed(name);
-    let reading = read(feed.as_ref(), &records(feed.as_ref(), kind, id), document).unwrap();
+    let request = request_since(&feed, kind, Timestamp::UNIX_EPOCH, &format!("2030-01-01T00:00:00Z,{id}\n"));
+    let reading = read(&feed, &request, document).unwrap();
     assert_eq!(reading.skipped.first, [], "{name}");
     reading
 }

@@ -4,11 +4,7 @@
 //! read in one or two queries.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read as _, Write as _};
 
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use prism_domain::advisory::{Advisory, CveId, Ecosystem, Probability, Threats};
@@ -19,13 +15,11 @@ use serde_bytes::ByteBuf;
 
 use crate::error::{Error, Result};
 use crate::keys::{self, Key};
-use crate::table::{Applied, Item, Table, Write, item, number};
+use crate::packed::{pack, unpack};
+use crate::table::{Applied, Fault, Item, Readings, Record, Table, Write, item, number};
 
 /// For how long an advisory is kept after it was issued or last changed: a year, and what a late image may need.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
-
-/// The most that one item's content may be, uncompressed. An item may have 400 KB; an advisory has a few.
-const MOST: u64 = 8 * 1024 * 1024;
 
 /// How many entries of a list stand in one item, so that each stays far below DynamoDB's 400 KB.
 const CHUNK: usize = 8_000;
@@ -35,17 +29,28 @@ struct Packed {
     content: ByteBuf,
 }
 
+/// The content of a packed item.
+struct Unpacked<T>(T);
+
+impl<T: DeserializeOwned> Record for Unpacked<T> {
+    fn read(item: Item) -> Result<Self, Fault> {
+        let packed = Packed::read(item)?;
+        let unreadable = |error: Error| Fault { field: Some("content".to_owned()), reason: error.to_string() };
+        unpack("what was kept", &packed.content).map(Self).map_err(unreadable)
+    }
+}
+
 /// The advisories of an ecosystem that were issued on a day or later, the oldest first.
 ///
 /// # Errors
 ///
 /// If AWS fails.
 pub async fn issued_since(table: &Table, ecosystem: &Ecosystem, since: Date) -> Result<Vec<Advisory>> {
-    let packed: Vec<Packed> = table.query_from(&keys::advisories_of(ecosystem), &since.to_string()).await?;
+    let read: Readings<Unpacked<Advisory>> =
+        table.query_from(&keys::advisories_of(ecosystem), &since.to_string()).await?;
     // One that is issued anew under another date stands twice; what was updated last counts.
     let mut found: BTreeMap<_, Advisory> = BTreeMap::new();
-    for one in packed {
-        let advisory: Advisory = unpack(&one.content)?;
+    for Unpacked(advisory) in read.logged() {
         match found.get(&advisory.id) {
             Some(known) if known.updated > advisory.updated => {}
             _ => {
@@ -76,7 +81,7 @@ pub async fn keep(table: &Table, advisories: &[Advisory]) -> Result<()> {
 ///
 /// # Errors
 ///
-/// If AWS fails.
+/// If AWS fails; [`Error::Unreadable`], if a part of it cannot be read.
 pub async fn threats(table: &Table) -> Result<Threats> {
     let exploited = list::<(CveId, Date)>(table, "EXPLOITED#").await?.into_iter().collect();
     let likely = list::<(CveId, Probability)>(table, "LIKELY#").await?.into_iter().collect();
@@ -104,16 +109,15 @@ pub async fn keep_likely(table: &Table, likely: &BTreeMap<CveId, Probability>, n
 }
 
 async fn list<T: DeserializeOwned>(table: &Table, prefix: &str) -> Result<Vec<T>> {
-    let mut all = Vec::new();
-    for chunk in table.query::<Packed>(keys::THREATS, prefix).await? {
-        all.extend(unpack::<Vec<T>>(&chunk.content)?);
-    }
-    Ok(all)
+    let chunks: Readings<Unpacked<Vec<T>>> = table.query(keys::THREATS, prefix).await?;
+    // A part of a list would make little of what is exploited.
+    Ok(chunks.all()?.into_iter().flat_map(|Unpacked(chunk)| chunk).collect())
 }
 
 /// Writes a list in chunks. Chunks that a longer list has left behind are written empty.
 async fn keep_list<T: Serialize>(table: &Table, prefix: &str, all: &[T], now: Timestamp) -> Result<()> {
-    let before = table.query::<Packed>(keys::THREATS, prefix).await?.len();
+    let before: Readings<Packed> = table.query(keys::THREATS, prefix).await?;
+    let before = before.values.len() + before.unreadable.len();
     let chunks: Vec<&[T]> = all.chunks(CHUNK).collect();
     let items = (0..chunks.len().max(before)).map(|place| {
         let key = Key { pk: keys::THREATS.to_owned(), sk: format!("{prefix}{place:03}") };
@@ -159,17 +163,20 @@ pub struct FeedFailure {
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn feeds(table: &Table) -> Result<Vec<FeedState>> {
+pub async fn feeds(table: &Table) -> Result<Readings<FeedState>> {
     table.query(keys::FEEDS, "").await
 }
 
-/// How a feed stands, if it was ever asked.
+/// How a feed stands, if it was ever asked. One whose record cannot be read is asked as if it never was.
 ///
 /// # Errors
 ///
 /// If AWS fails.
 pub async fn feed(table: &Table, name: &str) -> Result<Option<FeedState>> {
-    table.get(&keys::feed(name)).await
+    match table.get(&keys::feed(name)).await {
+        Err(Error::Unreadable(_)) => Ok(None),
+        state => state,
+    }
 }
 
 /// Writes how a feed stands.
@@ -184,52 +191,7 @@ pub async fn write_feed(table: &Table, state: &FeedState) -> Result<()> {
 }
 
 fn packed<T: Serialize + ?Sized>(key: &Key, value: &T, expires: Timestamp) -> Result<Item> {
-    let mut item = item(key, &Packed { content: ByteBuf::from(pack(value)?) })?;
+    let mut item = item(key, &Packed { content: ByteBuf::from(pack("what is to be kept", value)?) })?;
     item.insert("ttl".to_owned(), number(expires.as_second()));
     Ok(item)
-}
-
-/// A value, compressed.
-///
-/// # Errors
-///
-/// If it cannot be JSON.
-pub fn pack<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
-    let json = serde_json::to_vec(value).map_err(|error| Error::malformed("what is to be kept", error))?;
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-    let packed = encoder.write_all(&json).and_then(|()| encoder.finish());
-    packed.map_err(|error| Error::malformed("what is to be kept", error))
-}
-
-/// A value that was compressed.
-///
-/// # Errors
-///
-/// If it is not one, or would be unreasonably large.
-pub fn unpack<T: DeserializeOwned>(packed: &[u8]) -> Result<T> {
-    let mut json = Vec::new();
-    let read = DeflateDecoder::new(packed).take(MOST).read_to_end(&mut json);
-    read.map_err(|error| Error::malformed("what was kept", error))?;
-    serde_json::from_slice(&json).map_err(|error| Error::malformed("what was kept", error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_packed_is_unpacked_and_small() {
-        let cves: Vec<CveId> = (0..500).map(|n| format!("CVE-2026-{n:05}").parse().unwrap()).collect();
-        let packed = pack(&cves).unwrap();
-        assert_eq!(unpack::<Vec<CveId>>(&packed).unwrap(), cves);
-        assert!(packed.len() < 2_000, "{}", packed.len());
-    }
-
-    #[test]
-    fn what_unpacks_without_end_is_refused() {
-        let bomb = pack(&"x".repeat(usize::try_from(MOST).unwrap() + 10)).unwrap();
-        assert!(bomb.len() < 20_000);
-        assert!(unpack::<String>(&bomb).is_err());
-        assert!(unpack::<String>(b"no deflate").is_err());
-    }
 }

@@ -11,18 +11,16 @@ use prism_domain::id::{AmiId, BaseImageName, Region, Target, TrackedImageId, Upd
 use prism_domain::notice::Notice;
 use prism_domain::update::{BaseImageUpdate, TrackedImage};
 use prism_domain::watch::TroubleKind;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::keys::{self, Key};
+use crate::error::Result;
+use crate::keys;
 use crate::notices;
-use crate::table::{Applied, Item, Table, Write, number, text, value};
+use crate::table::{Applied, Readings, Table, Write, number, text};
 
 pub use troubles::{TOLD_AT_ONCE, all_troubles, begin_trouble, end_trouble, tell_troubles};
 pub use updates::{
-    UpdateRecord, announced, announced_and_responded, known_update, newest_updates, reassessed, replace, responded,
-    update, update_at,
+    UpdateRecord, announced, announced_and_responded, newest_updates, reassessed, replace, responded, update, update_at,
 };
 
 /// A target whose active image stands on a base image.
@@ -30,12 +28,15 @@ pub use updates::{
 pub struct Dependant {
     /// The target.
     pub target: Target,
-    /// The image that its active image stands on; nothing where an earlier version wrote this.
-    #[serde(default)]
+    /// The image that its active image stands on; nothing where that cannot be read.
     pub base_image_id: Option<AmiId>,
-    /// How long its next build is expected to run; nothing where an earlier version wrote this.
+    /// How long its next build is expected to run; nothing where that cannot be read.
     #[serde(default, with = "prism_domain::duration::text::optional")]
     pub expected: Option<SignedDuration>,
+    /// Whether somebody asked for its architecture by its name; nothing where an earlier version wrote this, or that cannot
+    /// be read.
+    #[serde(default)]
+    pub by_name: Option<bool>,
 }
 
 impl Dependant {
@@ -129,33 +130,37 @@ fn unchanged(known: &TrackedImage, tracked: &TrackedImage) -> Result<Write> {
     Ok(names.into_iter().fold(write, |write, (placeholder, name)| write.naming(placeholder, name)))
 }
 
-/// What every base image is now in a region. A record that cannot be read is left out, and logged: it is one image's.
+/// What every base image is now in a region.
 ///
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn all_tracked(table: &Table, region: &Region) -> Result<Vec<TrackedImage>> {
-    readable(table, &keys::tracked_images(region)).await
+pub async fn all_tracked(table: &Table, region: &Region) -> Result<Readings<TrackedImage>> {
+    table.query(&keys::tracked_images(region), "").await
 }
 
-async fn readable<T: DeserializeOwned>(table: &Table, pk: &str) -> Result<Vec<T>> {
-    let read = |item: Item| {
-        let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
-        let read = value(item, &Key { pk: pk.to_owned(), sk });
-        read.inspect_err(|error: &Error| tracing::error!("{error}")).ok()
+/// Every target whose active image stands on a base image. One whose record cannot be read is among them all the same,
+/// since its key tells which it is.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn dependants(
+    table: &Table,
+    name: &BaseImageName,
+    architecture: Architecture,
+) -> Result<Readings<Dependant>> {
+    let mut read: Readings<Dependant> = table.query(&keys::base_image(name, architecture), keys::DEPENDANT).await?;
+    let names = read.unreadable.iter().filter_map(|record| record.sk.strip_prefix(keys::DEPENDANT)?.parse().ok());
+    let of_key = |template| Dependant {
+        target: Target { template, architecture },
+        base_image_id: None,
+        expected: None,
+        by_name: None,
     };
-    let mut values = Vec::new();
-    table.each(pk, |item| values.extend(read(item))).await?;
-    Ok(values)
-}
-
-/// Every target whose active image stands on a base image.
-///
-/// # Errors
-///
-/// If AWS fails.
-pub async fn dependants(table: &Table, name: &BaseImageName, architecture: Architecture) -> Result<Vec<Dependant>> {
-    table.query(&keys::base_image(name, architecture), keys::DEPENDANT).await
+    let of_keys: Vec<Dependant> = names.map(of_key).collect();
+    read.values.extend(of_keys);
+    Ok(read)
 }
 
 /// What one look at all base images of a region came to.

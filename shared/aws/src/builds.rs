@@ -6,10 +6,8 @@ use prism_domain::id::{BuildId, Target};
 
 use crate::error::{Error, Result};
 use crate::keys;
-use crate::table::{Applied, Table, Write, back_off};
-
-/// How often a change of a build is tried again when another one comes between.
-const TRIES: u32 = 8;
+use crate::race;
+use crate::table::{Readings, Table, Write};
 
 /// A build.
 ///
@@ -17,7 +15,7 @@ const TRIES: u32 = 8;
 ///
 /// If AWS fails, or there is no such build.
 pub async fn get(table: &Table, id: &BuildId) -> Result<Build> {
-    find(table, id).await?.ok_or_else(|| Error::malformed(format!("build {id}"), "there is no such build"))
+    find(table, id).await?.ok_or_else(|| Error::Conflict(format!("there is no build {id}")))
 }
 
 /// A build, if there is one.
@@ -29,12 +27,21 @@ pub async fn find(table: &Table, id: &BuildId) -> Result<Option<Build>> {
     table.get(&keys::build(id)).await
 }
 
+/// Those builds that there are, in no order.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn find_all(table: &Table, ids: &[BuildId]) -> Result<Readings<Build>> {
+    table.get_all(&ids.iter().map(keys::build).collect::<Vec<_>>()).await
+}
+
 /// The newest builds of a target, newest first.
 ///
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn newest(table: &Table, target: &Target, limit: usize) -> Result<Vec<Build>> {
+pub async fn newest(table: &Table, target: &Target, limit: usize) -> Result<Readings<Build>> {
     table.newest(&keys::template_history(&target.template), &keys::builds_of(target.architecture), limit).await
 }
 
@@ -45,7 +52,7 @@ pub async fn newest(table: &Table, target: &Target, limit: usize) -> Result<Vec<
 ///
 /// If AWS fails.
 pub async fn durations(table: &Table, target: &Target) -> Result<Vec<SignedDuration>> {
-    let builds = newest(table, target, 10).await?;
+    let builds = newest(table, target, 10).await?.logged();
     let done = |build: &Build| build.published_at.and_then(|at| build.ran(at));
     Ok(builds.iter().rev().filter_map(done).collect())
 }
@@ -56,9 +63,8 @@ pub async fn durations(table: &Table, target: &Target) -> Result<Vec<SignedDurat
 ///
 /// If it cannot be an item.
 pub fn write(build: &Build) -> Result<Write> {
-    let read = (build.revision > 0).then_some(build.revision);
-    let next = Build { revision: build.revision + 1, ..build.clone() };
-    Write::replace(&keys::build(&build.id), &next, "revision", read)
+    let next = Build { revision: build.revision + 1, ..build.clone() }.bounded();
+    Write::replace(&keys::build(&build.id), &next, "revision", build.revision)
 }
 
 /// Changes a build: `change` is given what is stored and says what it becomes; `None` leaves it. Tried
@@ -68,13 +74,12 @@ pub fn write(build: &Build) -> Result<Write> {
 ///
 /// If AWS fails, there is no such build, or others are faster again and again.
 pub async fn change(table: &Table, id: &BuildId, change: impl Fn(Build) -> Option<Build>) -> Result<Build> {
-    for attempt in 0..TRIES {
+    let action = format!("writing build {id}");
+    race::win(&action, async || {
         let stored = get(table, id).await?;
-        let Some(changed) = change(stored.clone()) else { return Ok(stored) };
-        match table.transact(&format!("writing build {id}"), vec![write(&changed)?]).await? {
-            Applied::Written => return Ok(Build { revision: changed.revision + 1, ..changed }),
-            Applied::Lost(_) => back_off(attempt).await,
-        }
-    }
-    Err(Error::lost_race(format!("writing build {id}")))
+        let Some(changed) = change(stored.clone()) else { return Ok(Some(stored)) };
+        let applied = table.transact(&action, vec![write(&changed)?]).await?;
+        Ok(applied.then(Build { revision: changed.revision + 1, ..changed }))
+    })
+    .await
 }

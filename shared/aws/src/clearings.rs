@@ -4,12 +4,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use prism_domain::build::Build;
-use prism_domain::id::{AmiId, BuildId, Region};
+use prism_domain::id::BuildId;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::keys;
-use crate::table::{Applied, Table, Write, text};
+use crate::table::{Applied, Readings, Table, Write, text};
 
 /// For how long a build stays on the list after it is cleared.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -23,21 +23,8 @@ pub struct ClearingRecord {
     pub execution: String,
     /// Since when it is on the list.
     pub since: Timestamp,
-    /// The images that were found: once one is deregistered, nothing else tells of its snapshots.
-    pub images: Vec<LeftImage>,
     /// When nothing was left; nothing until then.
     pub cleared_at: Option<Timestamp>,
-}
-
-/// An AMI that nobody will use.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct LeftImage {
-    /// Where it is.
-    pub region: Region,
-    /// The AMI.
-    pub id: AmiId,
-    /// Its snapshots.
-    pub snapshots: Vec<String>,
 }
 
 /// The build on the list, if it is there.
@@ -54,9 +41,10 @@ pub async fn find(table: &Table, id: &BuildId) -> Result<Option<ClearingRecord>>
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn all_open(table: &Table) -> Result<Vec<ClearingRecord>> {
-    let listed: Vec<ClearingRecord> = table.query(keys::CLEARINGS, "").await?;
-    Ok(listed.into_iter().filter(|record| record.cleared_at.is_none()).collect())
+pub async fn all_open(table: &Table) -> Result<Readings<ClearingRecord>> {
+    let mut listed: Readings<ClearingRecord> = table.query(keys::CLEARINGS, "").await?;
+    listed.values.retain(|record| record.cleared_at.is_none());
+    Ok(listed)
 }
 
 /// Puts a build on the list.
@@ -65,42 +53,35 @@ pub async fn all_open(table: &Table) -> Result<Vec<ClearingRecord>> {
 ///
 /// If it cannot be an item.
 pub fn leave(build: &Build, now: Timestamp) -> Result<Write> {
-    Write::put(&keys::clearing(&build.id), &fresh(build, now))
+    let record =
+        ClearingRecord { build: build.id.clone(), execution: build.execution.clone(), since: now, cleared_at: None };
+    Write::put(&keys::clearing(&build.id), &record)
 }
 
-/// Puts a build on the list whose image has turned up since it ended, unless it is there.
+/// Puts an ended build on the list again, since its image has turned up. Its `since` is new, so that a clearing which looked
+/// before does not mark it as cleared. A build whose image is published is not put on the list.
 ///
 /// # Errors
 ///
 /// If AWS fails.
 pub async fn reopen(table: &Table, build: &Build, now: Timestamp) -> Result<()> {
-    let condition = "attribute_not_exists(pk) OR attribute_type(cleared_at, :text)";
-    let write = Write::put_if(&keys::clearing(&build.id), &fresh(build, now), condition, &[(":text", text("S"))])?;
-    // Lost: it is on the list.
-    let _: Applied = table.transact(&format!("noting what build {} left", build.id), vec![write]).await?;
+    if !build.ended_unpublished() {
+        return Ok(());
+    }
+    let _: Applied = table.transact(&format!("noting what build {} left", build.id), vec![leave(build, now)?]).await?;
     Ok(())
 }
 
-/// Records what has been found of a build, or that nothing is left.
+/// Records that nothing is left of a build, unless something has turned up since its record was read.
 ///
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn note(table: &Table, record: &ClearingRecord) -> Result<()> {
-    let mut write = Write::put(&keys::clearing(&record.build), record)?;
-    if let Some(cleared_at) = record.cleared_at {
-        write = write.expiring(cleared_at + KEPT);
-    }
-    let _: Applied = table.transact(&format!("noting what build {} left", record.build), vec![write]).await?;
+pub async fn cleared(table: &Table, record: ClearingRecord, now: Timestamp) -> Result<()> {
+    let record = ClearingRecord { cleared_at: Some(now), ..record };
+    let since = [(":since", text(&record.since.to_string()))];
+    let write = Write::put_if(&keys::clearing(&record.build), &record, "since = :since", &since)?.expiring(now + KEPT);
+    // Lost: it is on the list anew.
+    let _: Applied = table.transact(&format!("noting that build {} is cleared", record.build), vec![write]).await?;
     Ok(())
-}
-
-fn fresh(build: &Build, now: Timestamp) -> ClearingRecord {
-    ClearingRecord {
-        build: build.id.clone(),
-        execution: build.execution.clone(),
-        since: now,
-        images: Vec::new(),
-        cleared_at: None,
-    }
 }

@@ -6,6 +6,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use prism_domain::problem::Problems;
+use prism_domain::unreadable::UnreadableRecord;
 
 /// The source of an error, kept for the log.
 pub type Source = Box<dyn StdError + Send + Sync>;
@@ -66,10 +67,16 @@ pub enum Error {
     /// What is asked for can't be built as it is.
     #[error("it cannot be built: {0}")]
     CannotBuild(String),
-    /// A record or a setting that this version cannot read.
+    /// What is asked for does not go with what there is: a build that has ended, a record that nobody wrote.
+    #[error("{0}")]
+    Conflict(String),
+    /// An item of the table that is not what its key says it is: until somebody mends it.
+    #[error("{0}")]
+    Unreadable(Box<UnreadableRecord>),
+    /// A setting or an answer that this version cannot read.
     #[error("{what} cannot be read: {reason}")]
     Malformed {
-        /// Which record or setting.
+        /// Which setting or answer.
         what: String,
         /// What is wrong with it.
         reason: String,
@@ -105,15 +112,20 @@ const BUSY: [&str; 7] = [
     "TooManyUpdates",
 ];
 
+/// The name of [`Error::CannotBuild`]: the template is at fault, and not AWS.
+pub const CANNOT_BUILD: &str = "CannotBuild";
+
 impl Error {
     /// The name under which the state machine knows the error.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Throttled { .. } | Self::Transient { .. } | Self::OutOfTime { .. } => "TransientFault",
-            Self::Permanent { .. } | Self::Malformed { .. } | Self::CannotBuild(_) => "PermanentFault",
+            Self::Permanent { .. } | Self::Malformed { .. } | Self::Conflict(_) => "PermanentFault",
+            Self::CannotBuild(_) => CANNOT_BUILD,
             Self::InvalidRequest(_) => "InvalidRequest",
             Self::ParameterNotYetRight { .. } => "ParameterNotYetRight",
+            Self::Unreadable(_) => "UnreadableRecord",
         }
     }
 
@@ -151,7 +163,7 @@ impl Error {
         }
     }
 
-    /// A record that this version cannot read.
+    /// A setting or an answer that this version cannot read.
     #[expect(clippy::needless_pass_by_value, reason = "errors and texts are given away alike")]
     pub fn malformed(what: impl Into<String>, reason: impl ToString) -> Self {
         Self::Malformed { what: what.into(), reason: reason.to_string() }
@@ -196,9 +208,33 @@ impl Error {
     }
 }
 
+/// The answer of a call, or `None` if AWS refused it with one of `codes`. Any other refusal is an error of `action`.
+pub(crate) fn unless<T, E>(
+    codes: &[&str],
+    action: impl Into<String>,
+    answer: Result<T, SdkError<E, HttpResponse>>,
+) -> Result<Option<T>>
+where
+    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(SdkError::ServiceError(refused)) if refused.err().code().is_some_and(|code| codes.contains(&code)) => {
+            Ok(None)
+        }
+        Err(error) => Err(Error::from_sdk(action, error)),
+    }
+}
+
 impl From<Problems> for Error {
     fn from(problems: Problems) -> Self {
         Self::InvalidRequest(problems.to_string())
+    }
+}
+
+impl From<UnreadableRecord> for Error {
+    fn from(record: UnreadableRecord) -> Self {
+        Self::Unreadable(Box::new(record))
     }
 }
 

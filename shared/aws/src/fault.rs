@@ -6,11 +6,17 @@
 /// names, and removes the file, so that the next try comes further.
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {
-    let Some(directory) = crate::settings::optional("PRISM_FAULT_DIR") else { return };
+    let Some(directory) = directory() else { return };
     if std::fs::remove_file(std::path::Path::new(&directory).join(name)).is_ok() {
         tracing::error!(point = name, "ended at a fault point");
         std::process::exit(137);
     }
+}
+
+#[cfg(debug_assertions)]
+#[expect(clippy::disallowed_methods, reason = "of a test, and not of the function")]
+fn directory() -> Option<std::ffi::OsString> {
+    std::env::var_os("PRISM_FAULT_DIR")
 }
 
 /// Does nothing: this is a release build.

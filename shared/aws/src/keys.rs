@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use prism_domain::advisory::{AdvisoryId, Ecosystem};
 use prism_domain::architecture::Architecture;
-use prism_domain::id::{BaseImageName, BuildId, Region, RequestId, Target, TemplateName, TrackedImageId, UpdateId};
+use prism_domain::id::{AmiId, BaseImageName, BuildId, Region, Target, TemplateName, TrackedImageId, UpdateId};
 use prism_domain::ledger::Period;
 use prism_domain::patch::PatchId;
 use prism_domain::zone::Zone;
 
 /// The key of an item.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// The partition key.
     pub pk: String,
@@ -29,6 +29,12 @@ impl Key {
 pub const TEMPLATES: &str = "TEMPLATES";
 /// The partition that holds every claim.
 pub const CLAIMS: &str = "CLAIM";
+/// The partition of task tokens. Whoever reads it can answer for every build that waits.
+pub const TOKENS: &str = "TOKEN";
+/// The partition of what people were told of builds that wait for approval.
+pub const APPROVALS: &str = "APPROVAL";
+/// The partition of the trials of base images.
+pub const TRIALS: &str = "TRIAL";
 /// The partition of the ledger.
 pub const LEDGER: &str = "LEDGER";
 
@@ -50,6 +56,30 @@ pub fn claim(target: &Target) -> Key {
     Key::new(CLAIMS, target.to_string())
 }
 
+/// The trial of a base image on an architecture.
+#[must_use]
+pub fn trial(base: &BaseImageName, architecture: Architecture, image: &AmiId) -> Key {
+    Key::new(TRIALS, format!("{}{image}", trials_of(base, architecture)))
+}
+
+/// What the sort keys of the trials of a base image on an architecture begin with.
+#[must_use]
+pub fn trials_of(base: &BaseImageName, architecture: Architecture) -> String {
+    format!("{base}#{architecture}#")
+}
+
+/// The task token with which a build's execution waits.
+#[must_use]
+pub fn token(id: &BuildId) -> Key {
+    Key::new(TOKENS, id.to_string())
+}
+
+/// That people were told of builds that wait for approval, by the id of the notice.
+#[must_use]
+pub fn approval_told(notice_id: &str) -> Key {
+    Key::new(APPROVALS, notice_id)
+}
+
 /// A build. Numbers are padded, so that builds sort by age.
 #[must_use]
 pub fn build(id: &BuildId) -> Key {
@@ -65,7 +95,13 @@ pub fn builds_of(architecture: Architecture) -> String {
 /// The image that a build made.
 #[must_use]
 pub fn image(id: &BuildId) -> Key {
-    Key::new(template_history(&id.target.template), format!("IMAGE#{}#{:08}", id.target.architecture, id.number))
+    Key::new(template_history(&id.target.template), format!("{}{:08}", images_of(id.target.architecture), id.number))
+}
+
+/// The beginning of the sort keys of the images that a target's builds made.
+#[must_use]
+pub fn images_of(architecture: Architecture) -> String {
+    format!("IMAGE#{architecture}#")
 }
 
 /// What is installed in the image that a build made.
@@ -105,10 +141,10 @@ pub fn decision(template: &TemplateName, at: Timestamp, subject: &str) -> Key {
     Key::new(template_history(template), format!("DECISION#{at:.6}#{subject}"))
 }
 
-/// What became of a request.
+/// What became of the request of an execution, by the execution's ARN.
 #[must_use]
-pub fn request(id: &RequestId) -> Key {
-    Key::new(format!("REQUEST#{id}"), "REQUEST")
+pub fn request(execution: &str) -> Key {
+    Key::new(format!("REQUEST#{execution}"), "REQUEST")
 }
 
 /// The partition of a base image on an architecture.
@@ -238,6 +274,12 @@ pub fn feed(name: &str) -> Key {
 #[must_use]
 pub fn policy() -> Key {
     Key::new("POLICY", "CURRENT")
+}
+
+/// The unreadable records that people have been told of.
+#[must_use]
+pub fn told_unreadable() -> Key {
+    Key::new("UNREADABLE", "TOLD")
 }
 
 /// The last look at all base images in a region.

@@ -112,7 +112,8 @@ impl From<&TrackedImage> for Version {
 mod tests {
     use jiff::Timestamp;
     use prism_domain::architecture::Architecture;
-    use prism_domain::update::{Quarantine, SeenImage};
+    use prism_domain::seen_image::SeenImage;
+    use prism_domain::update::Quarantine;
 
     use super::*;
 
@@ -131,6 +132,7 @@ mod tests {
             image_name: "n".to_owned(),
             created_at: None,
             root_device: None,
+            root_volume_gb: None,
         };
         let quarantine = in_quarantine.then(|| Quarantine { since: now, seen: current.clone(), seen_since: now });
         TrackedImage { id: id(), current, since: now, sequence: 3, past: Vec::new(), returns: Vec::new(), quarantine }

@@ -1,13 +1,13 @@
 //! The ledger's items, and the writes that book money in them.
 
 use prism_domain::ledger::{Adjustment, Balance, Booking, Ledger, Period};
-use prism_domain::money::MicroDollars;
 use prism_domain::policy::Policy;
+use prism_domain::unreadable::UnreadableRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keys;
-use crate::table::{Table, Write, number};
+use crate::table::{Fault, Item, Readings, Record, Table, Write, number, text};
 
 /// How many builds run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +23,10 @@ struct Running {
 pub async fn read(table: &Table, periods: impl IntoIterator<Item = Period>) -> Result<Ledger> {
     let mut ledger = Ledger::default();
     for period in periods {
-        if let Some(balance) = table.get::<Balance>(&keys::balance(&period)).await? {
-            ledger.balances.insert(period, balance);
+        match table.get::<Balance>(&keys::balance(&period)).await {
+            Ok(balance) => ledger.balances.extend(balance.map(|balance| (period, balance))),
+            Err(Error::Unreadable(record)) => ledger.unreadable.extend([(period, *record)]),
+            Err(error) => return Err(error),
         }
     }
     Ok(ledger)
@@ -34,25 +36,58 @@ pub async fn read(table: &Table, periods: impl IntoIterator<Item = Period>) -> R
 ///
 /// # Errors
 ///
-/// If AWS fails.
+/// If AWS fails; [`Error::Unreadable`], if the counter cannot be read.
 pub async fn running(table: &Table) -> Result<u32> {
     Ok(table.get::<Running>(&keys::running()).await?.unwrap_or_default().count)
 }
 
-/// The writes that reserve `amount`: each holds only while what is committed leaves room for it, the
+/// What of these balances, or of the counter of running builds, cannot be read.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn unreadable(table: &Table, periods: impl IntoIterator<Item = Period>) -> Result<Option<UnreadableRecord>> {
+    let ledger = read(table, periods).await?;
+    match running(table).await {
+        Err(Error::Unreadable(record)) => Ok(Some(*record)),
+        running => running.map(|_| ledger.unreadable.into_values().next()),
+    }
+}
+
+/// Everything that is in the ledger, read and let go: which of it cannot be read.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn all_unreadable(table: &Table) -> Result<Vec<UnreadableRecord>> {
+    let all: Readings<AnyItem> = table.query(keys::LEDGER, "").await?;
+    Ok(all.unreadable)
+}
+
+/// A balance, or the counter of running builds.
+struct AnyItem;
+
+impl Record for AnyItem {
+    fn read(item: Item) -> Result<Self, Fault> {
+        let counts = item.get("sk").is_some_and(|sk| *sk == text(&keys::running().sk));
+        if counts { Running::read(item).map(|_| Self) } else { Balance::read(item).map(|_| Self) }
+    }
+}
+
+/// The writes that reserve what is booked: each holds only while what is committed leaves room for it, the
 /// policy that allows it is still in force, and a place among the running builds is free.
 ///
 /// # Errors
 ///
 /// If a write cannot be built.
-pub fn reserve(bookings: &[Booking], amount: MicroDollars, policy: &Policy) -> Result<Vec<Write>> {
+pub fn reserve(bookings: &[Booking], policy: &Policy) -> Result<Vec<Write>> {
     let mut writes = Vec::new();
     for booking in bookings {
         writes.push(Write::update(
             &keys::balance(&booking.period),
             "ADD committed :amount, spent :nothing",
             Some("attribute_not_exists(committed) OR committed <= :ceiling"),
-            &[(":amount", number(amount.0)), (":nothing", number(0)), (":ceiling", number(booking.ceiling.0))],
+            &[(":amount", number(booking.amount.0)), (":nothing", number(0)), (":ceiling", number(booking.ceiling.0))],
         )?);
     }
     writes.push(

@@ -3,17 +3,18 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use prism_domain::notice::Notice;
+use prism_domain::visible::visible;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::keys::{self, Key};
-use crate::table::{Applied, Table, Write, text};
+use crate::table::{Applied, Fault, Item, Readings, Record, Table, Write, text};
 
 /// For how long a notice is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// A notice in the outbox.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NoticeRecord {
     /// The notice.
     #[serde(flatten)]
@@ -22,14 +23,30 @@ pub struct NoticeRecord {
     pub sent_at: Option<Timestamp>,
 }
 
+/// The part of the record that is not the notice's own.
+#[derive(Debug, Deserialize)]
+struct Sent {
+    sent_at: Option<Timestamp>,
+}
+
+/// Read in two parts: of a flattened one, serde does not tell which field is wrong.
+impl Record for NoticeRecord {
+    fn read(mut item: Item) -> Result<Self, Fault> {
+        let Sent { sent_at } = Record::read(item.remove_entry("sent_at").into_iter().collect())?;
+        Ok(Self { notice: Record::read(item)?, sent_at })
+    }
+}
+
 /// Leaves a notice to be sent.
 ///
 /// # Errors
 ///
 /// If it cannot be an item.
 pub fn leave(notice: &Notice) -> Result<Write> {
-    let record = NoticeRecord { notice: notice.clone(), sent_at: None };
-    Ok(Write::put(&keys::notice(notice.created_at, &notice.id), &record)?.expiring(notice.created_at + KEPT))
+    let notice = Notice { body: visible(&notice.body), ..notice.clone() };
+    let key = keys::notice(notice.created_at, &notice.id);
+    let until = notice.created_at + KEPT;
+    Ok(Write::put(&key, &NoticeRecord { notice, sent_at: None })?.expiring(until))
 }
 
 /// The notice of a key, as it is now.
@@ -46,7 +63,7 @@ pub async fn at(table: &Table, key: &Key) -> Result<Option<NoticeRecord>> {
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn of_day(table: &Table, day: Date) -> Result<Vec<NoticeRecord>> {
+pub async fn of_day(table: &Table, day: Date) -> Result<Readings<NoticeRecord>> {
     table.query(&keys::notices_of(day), "").await
 }
 

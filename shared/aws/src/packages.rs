@@ -1,22 +1,15 @@
-//! What is installed in an image, kept with it: compressed, since an image has some thousand packages and an item at
-//! most 400 KB.
-//! Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
+//! What is installed in an image, kept with it: compressed, since an image has some thousand packages.
 
-use std::io::{Read as _, Write as _};
+use std::collections::BTreeMap;
 
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 use prism_domain::advisory::Installed;
 use prism_domain::id::BuildId;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keys;
-use crate::table::{Table, Write};
-
-/// The most bytes that a list may unfold to.
-const UNFOLDED: u64 = 8 << 20;
+use crate::packed::{pack, unpack};
+use crate::table::{Readings, Table, Write};
 
 /// What is installed in the image of a build.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,6 +42,31 @@ pub async fn of(table: &Table, build: &BuildId) -> Result<Option<Vec<Installed>>
     record.map(|record| unfold(build, &record.list)).transpose()
 }
 
+/// The stored package lists of builds' images. A list that cannot be read is left out and logged.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn of_all(table: &Table, builds: &[BuildId]) -> Result<BTreeMap<BuildId, Vec<Installed>>> {
+    let records: Readings<PackagesRecord> =
+        table.get_all(&builds.iter().map(keys::packages).collect::<Vec<_>>()).await?;
+    let list = |record: PackagesRecord| {
+        let list = unfold(&record.build, &record.list).inspect_err(|error| tracing::error!("set aside: {error}"));
+        Some((record.build, list.ok()?))
+    };
+    Ok(records.logged().into_iter().filter_map(list).collect())
+}
+
+/// The builds whose package lists are not stored.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn unknown(table: &Table, builds: &[BuildId]) -> Result<Vec<BuildId>> {
+    let there = table.which_are_there(&builds.iter().map(keys::packages).collect::<Vec<_>>()).await?;
+    Ok(builds.iter().filter(|build| !there.contains(&keys::packages(build))).cloned().collect())
+}
+
 /// Whether it is known what is installed in the image of a build.
 ///
 /// # Errors
@@ -59,19 +77,12 @@ pub async fn are_kept(table: &Table, build: &BuildId) -> Result<bool> {
 }
 
 fn fold(build: &BuildId, installed: &[Installed]) -> Result<Vec<u8>> {
-    let unwritable = |error: &dyn std::fmt::Display| Error::malformed(format!("the packages of build {build}"), error);
     let pairs: Vec<(&str, &str)> = installed.iter().map(|one| (one.package.as_str(), one.version.as_str())).collect();
-    let json = serde_json::to_vec(&pairs).map_err(|error| unwritable(&error))?;
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&json).map_err(|error| unwritable(&error))?;
-    encoder.finish().map_err(|error| unwritable(&error))
+    pack(&format!("the packages of build {build}"), &pairs)
 }
 
 fn unfold(build: &BuildId, list: &[u8]) -> Result<Vec<Installed>> {
-    let unreadable = |error: &dyn std::fmt::Display| Error::malformed(format!("the packages of build {build}"), error);
-    let mut json = Vec::new();
-    DeflateDecoder::new(list).take(UNFOLDED).read_to_end(&mut json).map_err(|error| unreadable(&error))?;
-    let pairs: Vec<(String, String)> = serde_json::from_slice(&json).map_err(|error| unreadable(&error))?;
+    let pairs: Vec<(String, String)> = unpack(&format!("the packages of build {build}"), list)?;
     Ok(pairs.into_iter().map(|(package, version)| Installed { package, version }).collect())
 }
 
@@ -102,21 +113,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_an_error_and_not_an_empty_one() {
-        for list in [b"".as_slice(), b"no list", &fold(&build(), &packages(9)).unwrap()[..20]] {
-            assert!(unfold(&build(), list).is_err());
-        }
+    fn a_list_of_nothing_is_one_and_what_is_no_list_is_an_error() {
         assert_eq!(unfold(&build(), &fold(&build(), &[]).unwrap()).unwrap(), []);
-    }
-
-    #[test]
-    fn a_list_that_unfolds_without_end_is_an_error() {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(b"[[\"").unwrap();
-        for _ in 0..20 {
-            encoder.write_all(&vec![b'a'; 1 << 20]).unwrap();
-        }
-        encoder.write_all(b"\",\"1\"]]").unwrap();
-        assert!(unfold(&build(), &encoder.finish().unwrap()).is_err());
+        assert!(unfold(&build(), b"no list").is_err());
     }
 }

@@ -106,20 +106,6 @@ pub async fn targets(table: &Table, page: &PageRecord, plan: &Plan) -> Result<Ve
     Ok(part.templates.into_iter().map(|template| Target { template, architecture }).collect())
 }
 
-/// Everybody whom the plan of a page rebuilds; nobody, if there is no plan yet.
-///
-/// # Errors
-///
-/// If AWS fails, or a part of the plan is not there.
-pub async fn all_targets(table: &Table, page: &PageRecord) -> Result<Vec<Target>> {
-    let Some(plan) = &page.plan else { return Ok(Vec::new()) };
-    let mut all = Vec::new();
-    for number in 1..=plan.pages {
-        all.extend(targets(table, &PageRecord { page: number, ..page.clone() }, plan).await?);
-    }
-    Ok(all)
-}
-
 /// The page of a key, if there is one.
 ///
 /// # Errors
@@ -137,7 +123,7 @@ pub async fn at(table: &Table, key: &Key) -> Result<Option<PageRecord>> {
 pub async fn newest(table: &Table, record: &UpdateRecord) -> Result<Option<PageRecord>> {
     let id = &record.update.id;
     let partition = keys::base_image(&id.image.name, id.image.architecture);
-    Ok(table.newest(&partition, &keys::pages_of(id, record.round), 1).await?.pop())
+    Ok(table.newest(&partition, &keys::pages_of(id, record.round), 1).await?.all()?.pop())
 }
 
 /// The writes that begin another round of the response to a move, since it is judged anew: the move as it is judged

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use aws_config::{Region as SdkRegion, SdkConfig};
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::ParameterType;
-use prism_domain::id::{AmiId, Target};
+use prism_domain::id::{AmiId, Region, Target};
 
 use crate::error::{Error, Result};
 
@@ -27,8 +28,23 @@ pub fn latest(prefix: &str, target: &Target) -> String {
 impl Parameters {
     /// The parameters of the region of `config`.
     #[must_use]
-    pub fn new(config: &aws_config::SdkConfig) -> Self {
+    pub fn new(config: &SdkConfig) -> Self {
         Self { client: Client::new(config) }
+    }
+
+    /// The parameters of a region, whatever the region of `config`.
+    #[must_use]
+    pub fn in_region(config: &SdkConfig, region: &Region) -> Self {
+        Self::new(&config.to_builder().region(SdkRegion::new(region.to_string())).build())
+    }
+
+    /// The value of a parameter. `None`: there is no such parameter.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn value(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.values(&[name.to_owned()]).await?.remove(name))
     }
 
     /// The values of at most ten parameters. Those that do not exist are not in the answer.
@@ -88,8 +104,7 @@ impl Parameters {
     ///
     /// If AWS fails, or it does not name the image yet.
     pub async fn verify(&self, name: &str, image: &AmiId) -> Result<()> {
-        let values = self.values(&[name.to_owned()]).await?;
-        if values.get(name).map(String::as_str) == Some(image.as_str()) {
+        if self.value(name).await?.as_deref() == Some(image.as_str()) {
             return Ok(());
         }
         Err(Error::ParameterNotYetRight { name: name.to_owned(), expected: image.to_string() })

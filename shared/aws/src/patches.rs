@@ -5,7 +5,7 @@ use prism_domain::patch::{Patch, PatchId};
 
 use crate::error::{Error, Result};
 use crate::keys;
-use crate::table::{Table, Write};
+use crate::table::{Readings, Table, Write};
 
 /// Writes a finding, once.
 ///
@@ -25,6 +25,15 @@ pub async fn find(table: &Table, id: &PatchId) -> Result<Option<Patch>> {
     table.get(&keys::patch(id)).await
 }
 
+/// Those findings that there are, in no order.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn find_all(table: &Table, ids: &[PatchId]) -> Result<Readings<Patch>> {
+    table.get_all(&ids.iter().map(keys::patch).collect::<Vec<_>>()).await
+}
+
 /// Findings that have to be there.
 ///
 /// # Errors
@@ -34,7 +43,7 @@ pub async fn known(table: &Table, ids: &[PatchId]) -> Result<Vec<Patch>> {
     let mut patches = Vec::new();
     for id in ids {
         let patch = find(table, id).await?;
-        patches.push(patch.ok_or_else(|| Error::malformed(format!("patch {id}"), "there is no such patch"))?);
+        patches.push(patch.ok_or_else(|| Error::Conflict(format!("there is no patch {id}")))?);
     }
     Ok(patches)
 }
@@ -44,6 +53,6 @@ pub async fn known(table: &Table, ids: &[PatchId]) -> Result<Vec<Patch>> {
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn newest(table: &Table, target: &Target, limit: usize) -> Result<Vec<Patch>> {
+pub async fn newest(table: &Table, target: &Target, limit: usize) -> Result<Readings<Patch>> {
     table.newest(&keys::template_history(&target.template), &keys::patches_of(target.architecture), limit).await
 }

@@ -1,19 +1,21 @@
 //! The queue as the schedule sees it, and the answers that the state machine reads.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use prism_domain::architecture::Architecture;
-use prism_domain::claim::{Claim, Held, Stage};
-use prism_domain::estimate;
+use prism_domain::claim::{Claim, Stage};
+use prism_domain::estimate::{self, Expectation, Rates};
 use prism_domain::id::{BuildId, Region, Target};
 use prism_domain::ledger::{BudgetSource, Ledger, periods};
 use prism_domain::money::MicroDollars;
 use prism_domain::policy::Policy;
-use prism_domain::schedule::{Load, Queued, Turn, schedule, turn_of};
+use prism_domain::queued::Queued;
+use prism_domain::schedule::{Load, Turn, schedule, turn_in_queue, turn_of};
 use serde::{Deserialize, Serialize};
 
+use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::table::Table;
-use crate::{builds, claims, ledger, settings};
+use crate::{base_images, builds, claims, ledger, trials};
 
 /// What the state machine does next with a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +78,8 @@ impl TurnAnswer {
 pub struct Queue {
     /// The claims whose builds wait.
     pub waiting: Vec<Claim>,
+    /// The claims that nobody holds.
+    pub idle: Vec<Claim>,
     /// The balances of the periods that now can pay.
     pub ledger: Ledger,
     /// What runs.
@@ -89,21 +93,33 @@ impl Queue {
     ///
     /// If AWS fails.
     pub async fn read(table: &Table, policy: &Policy, now: Timestamp) -> Result<Self> {
+        let means = means(table, policy, now).await?;
+        Self::after(table, means).await
+    }
+
+    /// The queue, read after the means. A build that starts between the two readings is in neither: it holds up nobody,
+    /// and if another one gets its place or its money, the gate's conditions refuse that. The other way round it would
+    /// be in both, and others would be told to wait for a builder that is free.
+    async fn after(table: &Table, (ledger, load): (Ledger, Load)) -> Result<Self> {
         let is_waiting = |claim: &Claim| claim.held.as_ref().is_some_and(|held| held.stage == Stage::Waiting);
-        let waiting = claims::all(table).await?.into_iter().filter(is_waiting).collect();
-        let (ledger, load) = means(table, policy, now).await?;
-        Ok(Self { waiting, ledger, load })
+        let claims = claims::all(table).await?.logged();
+        let (idle, held): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(|claim| claim.held.is_none());
+        let waiting = held.into_iter().filter(is_waiting).collect();
+        Ok(Self { waiting, idle, ledger, load })
+    }
+
+    fn queued(&self) -> Vec<Queued> {
+        self.waiting.iter().filter_map(|claim| Some(claim.held.as_ref()?.queued.clone())).collect()
     }
 
     /// The turn of every build that waits.
     #[must_use]
     pub fn turns(&self, policy: &Policy, now: Timestamp) -> Vec<(BuildId, Turn)> {
-        let queued: Vec<Queued> =
-            self.waiting.iter().filter_map(|claim| Some(claim.held.as_ref()?.queued.clone())).collect();
-        schedule(&queued, &self.ledger, &self.load, policy, now)
+        schedule(&self.queued(), &self.ledger, &self.load, policy, now)
     }
 
-    /// The turn of the build that holds a claim, with all that wait before it served first. `None`: it does not wait.
+    /// The turn of a build that waits, with all that wait before it served first. It counts as given, whatever its claim
+    /// says.
     ///
     /// What it would wait for alone (its window, a person, money, a builder) it waits for in the queue as well, so that the
     /// queue is read only for one that could go: of ten thousand that wait for the night, none reads all the others.
@@ -111,22 +127,14 @@ impl Queue {
     /// # Errors
     ///
     /// If AWS fails.
-    pub async fn turn_of(
-        table: &Table,
-        claim: &Claim,
-        build: &BuildId,
-        policy: &Policy,
-        now: Timestamp,
-    ) -> Result<Option<Turn>> {
-        let holds = |held: &&Held| held.stage == Stage::Waiting && held.queued.build == *build;
-        let Some(held) = claim.held.as_ref().filter(holds) else { return Ok(None) };
+    pub async fn turn_of(table: &Table, queued: &Queued, policy: &Policy, now: Timestamp) -> Result<Turn> {
         let (ledger, load) = means(table, policy, now).await?;
-        let alone = turn_of(&held.queued, &ledger, &load, policy, now);
+        let alone = turn_of(queued, &ledger, &load, policy, now);
         if !matches!(alone, Turn::Go { .. }) {
-            return Ok(Some(alone));
+            return Ok(alone);
         }
-        let turns = Queue::read(table, policy, now).await?.turns(policy, now);
-        Ok(turns.into_iter().find_map(|(id, turn)| (id == *build).then_some(turn)))
+        let queue = Self::after(table, (ledger, load)).await?;
+        Ok(turn_in_queue(&queue.queued(), queued, &queue.ledger, &queue.load, policy, now))
     }
 }
 
@@ -134,62 +142,72 @@ impl Queue {
 async fn means(table: &Table, policy: &Policy, now: Timestamp) -> Result<(Ledger, Load)> {
     let mut current = periods(BudgetSource::Daily, now, &policy.zone);
     current.extend(periods(BudgetSource::Emergency, now, &policy.zone));
-    let ledger = ledger::read(table, current).await?;
-    Ok((ledger, Load { running: ledger::running(table).await? }))
+    let mut ledger = ledger::read(table, current).await?;
+    let running = match ledger::running(table).await {
+        Err(Error::Unreadable(record)) => {
+            ledger.unreadable_counter = Some(*record);
+            0
+        }
+        running => running?,
+    };
+    let mut gone = base_images::all_troubles(table, table.region()?).await?.logged();
+    gone.retain(|trouble| trouble.gone.is_some());
+    Ok((ledger, Load { running, starting: 0, trials: trials::all(table).await?, gone }))
 }
 
-/// What a builder instance of an architecture costs an hour: by the type in
-/// `BUILDER_INSTANCE_TYPE_X86_64` or `BUILDER_INSTANCE_TYPE_ARM64`.
-///
-/// # Errors
-///
-/// If the variable is not set, or names a type whose price is not known.
-pub fn builder_price(architecture: Architecture) -> Result<MicroDollars> {
-    let variable = match architecture {
-        Architecture::X86_64 => "BUILDER_INSTANCE_TYPE_X86_64",
-        Architecture::Arm64 => "BUILDER_INSTANCE_TYPE_ARM64",
-    };
-    let instance_type = settings::required(variable)?;
-    estimate::hourly_price(&instance_type).ok_or_else(|| {
-        Error::malformed(
-            format!("the environment variable {variable}"),
-            format!("no price of {instance_type} is known"),
-        )
-    })
+/// What a builder instance costs an hour on each architecture.
+#[derive(Debug, Clone, Copy)]
+pub struct BuilderPrices {
+    x86_64: MicroDollars,
+    arm64: MicroDollars,
+}
+
+impl BuilderPrices {
+    /// By the instance types in `BUILDER_INSTANCE_TYPE_X86_64` and `BUILDER_INSTANCE_TYPE_ARM64`.
+    ///
+    /// # Errors
+    ///
+    /// If a variable is not set, or names a type whose price is not known.
+    pub fn of_stack(environment: &Environment) -> Result<Self> {
+        let price = |variable: &str| {
+            let instance_type = environment.required(variable)?;
+            let unknown = format!("no price of {instance_type} is known");
+            let price = estimate::hourly_price(instance_type);
+            price.ok_or_else(|| Error::malformed(format!("the environment variable {variable}"), unknown))
+        };
+        Ok(Self { x86_64: price("BUILDER_INSTANCE_TYPE_X86_64")?, arm64: price("BUILDER_INSTANCE_TYPE_ARM64")? })
+    }
+
+    /// What the cost of a build with this root volume is worked out from.
+    #[must_use]
+    pub const fn rates(self, architecture: Architecture, root_volume_gb: u32) -> Rates {
+        let builder_per_hour = match architecture {
+            Architecture::X86_64 => self.x86_64,
+            Architecture::Arm64 => self.arm64,
+        };
+        Rates { builder_per_hour, root_volume_gb }
+    }
 }
 
 /// The regions that get an image: the stack's own, and those of the policy.
-///
-/// # Errors
-///
-/// If `AWS_REGION` is not set.
-pub fn regions(policy: &Policy) -> Result<Vec<Region>> {
-    let mut regions = vec![settings::parsed("AWS_REGION")?];
+#[must_use]
+pub fn regions(home: &Region, policy: &Policy) -> Vec<Region> {
+    let mut regions = vec![home.clone()];
     for region in &policy.regions {
         if !regions.contains(region) {
             regions.push(region.clone());
         }
     }
-    Ok(regions)
+    regions
 }
 
-/// What a build of a target is expected to take and to cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expectation {
-    /// How long it will run.
-    pub duration: SignedDuration,
-    /// What it will cost.
-    pub cost: MicroDollars,
-}
-
-/// What a build of a target is expected to take and to cost, by what its last ones took.
+/// What a build of a target is expected to take and to cost that is published in so many regions, by what its last ones
+/// took.
 ///
 /// # Errors
 ///
-/// If AWS fails, or the builder's price is not known.
-pub async fn expect(table: &Table, target: &Target, root_volume_gb: u32, policy: &Policy) -> Result<Expectation> {
+/// If AWS fails.
+pub async fn expect(table: &Table, target: &Target, rates: Rates, regions: usize) -> Result<Expectation> {
     let duration = estimate::expected_duration(&builds::durations(table, target).await?);
-    let price = builder_price(target.architecture)?;
-    let cost = estimate::estimate(price, duration, root_volume_gb, regions(policy)?.len()).total();
-    Ok(Expectation { duration, cost })
+    Ok(Expectation { duration, cost: estimate::estimate(rates, duration, regions) })
 }

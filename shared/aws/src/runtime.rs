@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::pin::Pin;
 
 use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
+use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use prism_domain::id::BuildId;
 use serde::Serialize;
@@ -11,6 +12,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::Duration;
 use tracing::Instrument as _;
 
+use crate::clock;
+use crate::environment::Environment;
 use crate::error::Error;
 
 /// JSON logs, one line an event, at the level of `RUST_LOG`.
@@ -34,7 +37,7 @@ pub async fn sdk_config() -> SdkConfig {
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(20))
         .build();
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await
 }
 
 /// A Lambda function: what it is built from at start, and what it does with an event.
@@ -44,15 +47,15 @@ pub trait Function: Sized {
     /// The answer.
     type Output: Serialize + Debug;
 
-    /// Builds clients and reads the configuration, once.
+    /// Builds clients and reads the environment, once.
     ///
     /// # Errors
     ///
-    /// If the environment lacks a setting.
-    fn new(config: &SdkConfig) -> Result<Self, Error>;
+    /// If the environment lacks a variable.
+    fn new(environment: &Environment) -> Result<Self, Error>;
 
-    /// Handles one event.
-    fn handle(&self, input: Self::Input) -> impl Future<Output = Result<Self::Output, Error>>;
+    /// Handles one event, at this moment.
+    fn handle(&self, input: Self::Input, now: Timestamp) -> impl Future<Output = Result<Self::Output, Error>>;
 }
 
 /// Why a function's process ended.
@@ -66,12 +69,12 @@ pub type Exit = Result<(), lambda_runtime::Error>;
 pub fn main<F: Function>() -> Exit {
     log();
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let function = &F::new(&sdk_config().await)?;
+        let function = &F::new(&Environment::of_process(sdk_config().await))?;
         let handle = async |event: LambdaEvent<F::Input>| {
             let span =
                 tracing::info_span!("event", request_id = event.context.request_id, build_id = tracing::field::Empty);
             // Boxed, or the types of a handler's futures nest deeper than the compiler follows.
-            let handled: Pin<Box<dyn Future<Output = _>>> = Box::pin(function.handle(event.payload));
+            let handled: Pin<Box<dyn Future<Output = _>>> = Box::pin(function.handle(event.payload, clock::now()));
             handled.instrument(span.clone()).await.map_err(|error: Error| {
                 let _entered = span.enter();
                 let source = std::error::Error::source(&error).map(ToString::to_string);

@@ -1,20 +1,24 @@
 //! The state table: reading values, and writing them under conditions.
 
+mod batch;
+mod record;
+mod write;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::builders::DeleteBuilder;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, Put, PutRequest, TransactWriteItem, Update, WriteRequest,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use prism_domain::id::Region;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::time::{Duration, sleep};
 
 use crate::error::{Error, Result};
 use crate::keys::Key;
+
+pub use record::{Fault, Readings, Record};
+pub use write::Write;
 
 /// How often a transaction is tried again when another one touches the same items at the same time.
 const CONFLICT_TRIES: u32 = 8;
@@ -31,6 +35,16 @@ pub type Item = HashMap<String, AttributeValue>;
 pub struct Table {
     client: Client,
     name: String,
+    region: Option<Region>,
+}
+
+/// Which sort keys of a partition are read.
+#[derive(Debug, Clone, Copy)]
+enum Range<'a> {
+    /// Those that begin so.
+    Prefix(&'a str),
+    /// This one, and those after it.
+    From(&'a str),
 }
 
 /// What a conditional write came to.
@@ -43,33 +57,55 @@ pub enum Applied {
     Lost(Vec<usize>),
 }
 
-/// One write of a transaction.
-#[derive(Debug, Clone)]
-pub struct Write(TransactWriteItem);
-
 impl Table {
     /// The table of this name.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, name: impl Into<String>) -> Self {
-        Self { client: Client::new(config), name: name.into() }
+        let region = config.region().and_then(|region| region.as_ref().parse().ok());
+        Self { client: Client::new(config), name: name.into(), region }
+    }
+
+    /// The region that it is in, which is the stack's.
+    ///
+    /// # Errors
+    ///
+    /// If the SDK was given none.
+    pub fn region(&self) -> Result<&Region> {
+        self.region.as_ref().ok_or_else(|| Error::malformed("the region", "it is not set"))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The value of a key, as of now.
     ///
     /// # Errors
     ///
-    /// If AWS fails, or the item is not such a value.
-    pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .set_key(Some(attributes(key)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| Error::from_sdk(format!("reading {} {}", key.pk, key.sk), error))?;
-        answer.item.map(|item| value(item, key)).transpose()
+    /// If AWS fails; [`Error::Unreadable`], if the item is not such a value.
+    pub async fn get<T: Record>(&self, key: &Key) -> Result<Option<T>> {
+        let item = self.item(key).await?;
+        item.map(|item| self.value(key, item)).transpose()
+    }
+
+    /// The item of a key as it stands, as of now.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn item(&self, key: &Key) -> Result<Option<Item>> {
+        self.look_up(key, None, "reading").await
+    }
+
+    /// The value of a key's item.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`], if the item is not such a value.
+    pub fn value<T: Record>(&self, key: &Key, item: Item) -> Result<T> {
+        T::read(item).map_err(|fault| fault.of(&self.name, &key.pk, &key.sk).into())
     }
 
     /// Whether there is an item of a key, as of now, without reading the rest of it.
@@ -78,65 +114,43 @@ impl Table {
     ///
     /// If AWS fails.
     pub async fn is_there(&self, key: &Key) -> Result<bool> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .set_key(Some(attributes(key)))
-            .projection_expression("pk")
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| Error::from_sdk(format!("looking for {} {}", key.pk, key.sk), error))?;
-        Ok(answer.item.is_some())
+        Ok(self.look_up(key, Some("pk"), "looking for").await?.is_some())
+    }
+
+    /// A key's item: the attributes that `only` names, or all of them.
+    async fn look_up(&self, key: &Key, only: Option<&str>, action: &str) -> Result<Option<Item>> {
+        let asked = self.client.get_item().table_name(&self.name).set_key(Some(attributes(key))).consistent_read(true);
+        let answer = asked.set_projection_expression(only.map(str::to_owned)).send().await;
+        let answer = answer.map_err(|error| Error::from_sdk(format!("{action} {} {}", key.pk, key.sk), error))?;
+        Ok(answer.item)
     }
 
     /// The values of a partition whose sort keys begin so, oldest first, as of now.
     ///
     /// # Errors
     ///
-    /// If AWS fails, or an item is not such a value.
-    pub async fn query<T: DeserializeOwned>(&self, pk: &str, sk_prefix: &str) -> Result<Vec<T>> {
-        self.values(pk, sk_prefix, None, false).await
+    /// If AWS fails.
+    pub async fn query<T: Record>(&self, pk: &str, sk_prefix: &str) -> Result<Readings<T>> {
+        self.readings(pk, Range::Prefix(sk_prefix), None).await
     }
 
-    /// The last `limit` values of a partition whose sort keys begin so, newest first, as of now.
+    /// The last `limit` values of a partition whose sort keys begin so, newest first, as of now. Items that cannot be
+    /// read count as well.
     ///
     /// # Errors
     ///
-    /// If AWS fails, or an item is not such a value.
-    pub async fn newest<T: DeserializeOwned>(&self, pk: &str, sk_prefix: &str, limit: usize) -> Result<Vec<T>> {
-        self.values(pk, sk_prefix, Some(limit), true).await
+    /// If AWS fails.
+    pub async fn newest<T: Record>(&self, pk: &str, sk_prefix: &str, limit: usize) -> Result<Readings<T>> {
+        self.readings(pk, Range::Prefix(sk_prefix), Some(limit)).await
     }
 
     /// The values of a partition from a sort key on, oldest first, as of now.
     ///
     /// # Errors
     ///
-    /// If AWS fails, or an item is not such a value.
-    pub async fn query_from<T: DeserializeOwned>(&self, pk: &str, from: &str) -> Result<Vec<T>> {
-        let (mut values, mut start) = (Vec::new(), None);
-        loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("pk = :pk AND sk >= :from")
-                .expression_attribute_values(":pk", text(pk))
-                .expression_attribute_values(":from", text(from))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| Error::from_sdk(format!("reading {pk} from {from}"), error))?;
-            for item in page.items.unwrap_or_default() {
-                values.push(value(item, &Key { pk: pk.to_owned(), sk: from.to_owned() })?);
-            }
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(values);
-            }
-        }
+    /// If AWS fails.
+    pub async fn query_from<T: Record>(&self, pk: &str, from: &str) -> Result<Readings<T>> {
+        self.readings(pk, Range::From(from), None).await
     }
 
     /// Hands out the items of a partition, as of now, one by one, for who makes no value of each of them: an item takes
@@ -145,19 +159,35 @@ impl Table {
     /// # Errors
     ///
     /// If AWS fails.
-    pub async fn each(&self, pk: &str, mut take: impl FnMut(Item)) -> Result<()> {
-        let mut items = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(pk))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
-        let failed = |error| Error::from_sdk(format!("reading {pk}"), error);
-        while let Some(item) = items.try_next().await.map_err(failed)? {
+    pub async fn each(&self, pk: &str, take: impl FnMut(Item)) -> Result<()> {
+        self.hand_out(pk, Range::Prefix(""), None, take).await
+    }
+
+    /// Hands out the items of a partition, as of now, one by one. `newest`: so many items from the end, the last one first.
+    async fn hand_out(
+        &self,
+        pk: &str,
+        range: Range<'_>,
+        newest: Option<usize>,
+        mut take: impl FnMut(Item),
+    ) -> Result<()> {
+        let (condition, sk) = match range {
+            Range::Prefix("") => ("pk = :pk", None),
+            Range::Prefix(prefix) => ("pk = :pk AND begins_with(sk, :sk)", Some(prefix)),
+            Range::From(from) => ("pk = :pk AND sk >= :sk", Some(from)),
+        };
+        let mut query = self.client.query().table_name(&self.name).consistent_read(true);
+        query = query.key_condition_expression(condition).expression_attribute_values(":pk", text(pk));
+        if let Some(sk) = sk {
+            query = query.expression_attribute_values(":sk", text(sk));
+        }
+        query = query.scan_index_forward(newest.is_none());
+        query = query.set_limit(newest.and_then(|newest| i32::try_from(newest).ok()));
+        let mut items = query.into_paginator().items().send();
+        for _ in 0..newest.unwrap_or(usize::MAX) {
+            let next = items.try_next().await;
+            let next = next.map_err(|error| Error::from_sdk(format!("reading {pk} {}", sk.unwrap_or("*")), error));
+            let Some(item) = next? else { break };
             take(item);
         }
         Ok(())
@@ -187,42 +217,11 @@ impl Table {
         Ok(())
     }
 
-    async fn values<T: DeserializeOwned>(
-        &self,
-        pk: &str,
-        sk_prefix: &str,
-        limit: Option<usize>,
-        newest_first: bool,
-    ) -> Result<Vec<T>> {
-        let key = Key { pk: pk.to_owned(), sk: sk_prefix.to_owned() };
-        let mut values = Vec::new();
-        let mut from = None;
-        loop {
-            let condition = if sk_prefix.is_empty() { "pk = :pk" } else { "pk = :pk AND begins_with(sk, :sk)" };
-            let mut query = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression(condition)
-                .expression_attribute_values(":pk", text(pk))
-                .consistent_read(true)
-                .scan_index_forward(!newest_first)
-                .set_limit(limit.and_then(|limit| i32::try_from(limit - values.len()).ok()))
-                .set_exclusive_start_key(from);
-            if !sk_prefix.is_empty() {
-                query = query.expression_attribute_values(":sk", text(sk_prefix));
-            }
-            let page =
-                query.send().await.map_err(|error| Error::from_sdk(format!("reading {pk} {sk_prefix}"), error))?;
-            // As values at once: items take several times their room.
-            for item in page.items.unwrap_or_default() {
-                values.push(value(item, &key)?);
-            }
-            from = page.last_evaluated_key;
-            if from.is_none() || limit.is_some_and(|limit| values.len() >= limit) {
-                return Ok(values);
-            }
-        }
+    async fn readings<T: Record>(&self, pk: &str, range: Range<'_>, newest: Option<usize>) -> Result<Readings<T>> {
+        let mut readings = Readings::default();
+        // As values at once: items take several times their room.
+        self.hand_out(pk, range, newest, |item| readings.take(&self.name, item)).await?;
+        Ok(readings)
     }
 
     /// Writes all or nothing. A conflict with another transaction is tried again a few times.
@@ -269,144 +268,6 @@ fn cancellation(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<String>
     Some(cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or("None").to_owned()).collect())
 }
 
-impl Write {
-    fn at(&self, table: &str) -> TransactWriteItem {
-        let mut write = self.0.clone();
-        write.put.iter_mut().for_each(|put| table.clone_into(&mut put.table_name));
-        write.update.iter_mut().for_each(|update| table.clone_into(&mut update.table_name));
-        write.delete.iter_mut().for_each(|delete| table.clone_into(&mut delete.table_name));
-        write.condition_check.iter_mut().for_each(|check| table.clone_into(&mut check.table_name));
-        write
-    }
-
-    /// Writes a value whatever there is.
-    ///
-    /// # Errors
-    ///
-    /// If the value cannot be an item.
-    pub fn put<T: Serialize>(key: &Key, value: &T) -> Result<Self> {
-        put(key, value, None, &[])
-    }
-
-    /// Writes a value if there is none.
-    ///
-    /// # Errors
-    ///
-    /// If the value cannot be an item.
-    pub fn insert<T: Serialize>(key: &Key, value: &T) -> Result<Self> {
-        put(key, value, Some("attribute_not_exists(pk)"), &[])
-    }
-
-    /// Writes a value if the number in `field` is still what was read; `None`: if there is none.
-    ///
-    /// # Errors
-    ///
-    /// If the value cannot be an item.
-    pub fn replace<T: Serialize>(key: &Key, value: &T, field: &str, read: Option<u64>) -> Result<Self> {
-        match read {
-            None => Self::insert(key, value),
-            Some(read) => put(key, value, Some(&format!("{field} = :read")), &[(":read", number(read))]),
-        }
-    }
-
-    /// An item that is written with this condition, for what the other kinds do not say.
-    ///
-    /// # Errors
-    ///
-    /// If the value cannot be an item.
-    pub fn put_if<T: Serialize>(
-        key: &Key,
-        value: &T,
-        condition: &str,
-        values: &[(&str, AttributeValue)],
-    ) -> Result<Self> {
-        put(key, value, Some(condition), values)
-    }
-
-    /// Changes an item, or makes it, under a condition.
-    ///
-    /// # Errors
-    ///
-    /// If the SDK refuses to build it, which it does only without a key.
-    pub fn update(
-        key: &Key,
-        expression: &str,
-        condition: Option<&str>,
-        values: &[(&str, AttributeValue)],
-    ) -> Result<Self> {
-        let mut update = Update::builder()
-            .set_key(Some(attributes(key)))
-            .table_name("")
-            .update_expression(expression)
-            .set_condition_expression(condition.map(str::to_owned));
-        for (name, value) in values {
-            update = update.expression_attribute_values(*name, value.clone());
-        }
-        let update = update.build().map_err(|error| Error::malformed("a write", error))?;
-        Ok(Self(TransactWriteItem::builder().update(update).build()))
-    }
-
-    /// Removes an item, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// If the SDK refuses to build it, which it does only without a key.
-    pub fn delete(key: &Key) -> Result<Self> {
-        removal(Delete::builder().set_key(Some(attributes(key))))
-    }
-
-    /// Removes an item under a condition.
-    ///
-    /// # Errors
-    ///
-    /// If the SDK refuses to build it, which it does only without a key.
-    pub fn delete_if(key: &Key, condition: &str, values: &[(&str, AttributeValue)]) -> Result<Self> {
-        let mut delete = Delete::builder().set_key(Some(attributes(key))).condition_expression(condition);
-        for (name, value) in values {
-            delete = delete.expression_attribute_values(*name, value.clone());
-        }
-        removal(delete)
-    }
-
-    /// Writes nothing, and holds the transaction to a condition.
-    ///
-    /// # Errors
-    ///
-    /// If the SDK refuses to build it, which it does only without a key.
-    pub fn check(key: &Key, condition: &str, values: &[(&str, AttributeValue)]) -> Result<Self> {
-        let mut check =
-            ConditionCheck::builder().set_key(Some(attributes(key))).table_name("").condition_expression(condition);
-        for (name, value) in values {
-            check = check.expression_attribute_values(*name, value.clone());
-        }
-        let check = check.build().map_err(|error| Error::malformed("a write", error))?;
-        Ok(Self(TransactWriteItem::builder().condition_check(check).build()))
-    }
-
-    /// The same change, with a placeholder for a name that DynamoDB reserves.
-    #[must_use]
-    pub fn naming(mut self, placeholder: &str, attribute: &str) -> Self {
-        let names = match &mut self.0 {
-            TransactWriteItem { update: Some(update), .. } => &mut update.expression_attribute_names,
-            TransactWriteItem { put: Some(put), .. } => &mut put.expression_attribute_names,
-            TransactWriteItem { delete: Some(delete), .. } => &mut delete.expression_attribute_names,
-            TransactWriteItem { condition_check: Some(check), .. } => &mut check.expression_attribute_names,
-            _ => return self,
-        };
-        names.get_or_insert_default().insert(placeholder.to_owned(), attribute.to_owned());
-        self
-    }
-
-    /// The same write, of an item that DynamoDB removes at this second of the epoch, or within days of it.
-    #[must_use]
-    pub fn expiring(mut self, at: jiff::Timestamp) -> Self {
-        if let Some(put) = &mut self.0.put {
-            put.item.insert("ttl".to_owned(), AttributeValue::N(at.as_second().to_string()));
-        }
-        self
-    }
-}
-
 fn put_request(item: Item) -> Result<WriteRequest> {
     let put = PutRequest::builder().set_item(Some(item)).build();
     let put = put.map_err(|error| Error::malformed("an item", error))?;
@@ -425,40 +286,14 @@ pub fn item<T: Serialize>(key: &Key, value: &T) -> Result<Item> {
     Ok(item)
 }
 
-fn removal(delete: DeleteBuilder) -> Result<Write> {
-    let delete = delete.table_name("").build().map_err(|error| Error::malformed("a write", error))?;
-    Ok(Write(TransactWriteItem::builder().delete(delete).build()))
-}
-
-fn put<T: Serialize>(
-    key: &Key,
-    value: &T,
-    condition: Option<&str>,
-    values: &[(&str, AttributeValue)],
-) -> Result<Write> {
-    let unwritable = |error: &dyn std::fmt::Display| Error::malformed(format!("{} {}", key.pk, key.sk), error);
-    let mut put = Put::builder()
-        .set_item(Some(item(key, value)?))
-        .table_name("")
-        .set_condition_expression(condition.map(str::to_owned));
-    for (name, value) in values {
-        put = put.expression_attribute_values(*name, value.clone());
-    }
-    let put = put.build().map_err(|error| unwritable(&error))?;
-    Ok(Write(TransactWriteItem::builder().put(put).build()))
-}
-
-/// The value of a key's item.
-///
-/// # Errors
-///
-/// If the item is not such a value.
-pub fn value<T: DeserializeOwned>(item: Item, key: &Key) -> Result<T> {
-    serde_dynamo::from_item(item).map_err(|error| Error::malformed(format!("the record {} {}", key.pk, key.sk), error))
-}
-
 fn attributes(key: &Key) -> Item {
     HashMap::from([("pk".to_owned(), text(&key.pk)), ("sk".to_owned(), text(&key.sk))])
+}
+
+/// A number of an item, if it has one that counts something.
+#[must_use]
+pub fn count(item: &Item, name: &str) -> Option<u64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 /// A text attribute.
@@ -472,3 +307,6 @@ pub fn text(value: &str) -> AttributeValue {
 pub fn number(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
+
+#[cfg(test)]
+mod newer_items;

@@ -41,7 +41,7 @@ impl Topic {
             .subject(&notice.subject)
             .message(&notice.body)
             .message_attributes("notice_id", attribute(&notice.id)?)
-            .message_attributes("kind", attribute(notice.kind.as_str())?)
+            .message_attributes("kind", attribute(&notice.kind.to_string())?)
             .send()
             .await;
         sent.map(|_| ()).map_err(|error| Error::from_sdk(format!("publishing notice {}", notice.id), error))

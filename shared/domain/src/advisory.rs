@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::id::text_id;
+use crate::id::is_dotted_name;
 use crate::level::SecurityLevel;
+use crate::text::text_id;
 
 pub use merge::news;
 
@@ -29,7 +30,7 @@ text_id!(
     Ecosystem,
     "an advisory ecosystem",
     "allowed are 2 to 64 lower-case letters, digits, dots and hyphens, a letter first",
-    is_ecosystem
+    is_dotted_name
 );
 
 text_id!(
@@ -47,12 +48,6 @@ fn is_cve_id(text: &str) -> bool {
             && (4..=19).contains(&number.len())
             && year.bytes().chain(number.bytes()).all(|b| b.is_ascii_digit())
     })
-}
-
-fn is_ecosystem(text: &str) -> bool {
-    (2..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 fn is_advisory_id(text: &str) -> bool {
@@ -237,15 +232,6 @@ pub struct Threats {
     pub likely: BTreeMap<CveId, Probability>,
 }
 
-impl Threats {
-    /// What was known on a day, of what is known now. Probabilities change daily and have no history here.
-    #[must_use]
-    pub fn as_of(&self, day: Date) -> Self {
-        let exploited = self.exploited.iter().filter(|(_, added)| **added <= day);
-        Self { exploited: exploited.map(|(cve, added)| (cve.clone(), *added)).collect(), ..self.clone() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -280,15 +266,6 @@ mod tests {
         );
         assert!(["", "1.00001", "-1", "0,5", ".", "99999999999999999999999"].iter().all(|text| read(text).is_err()));
         assert_eq!(Probability(97_312).to_string(), "97.3 %");
-    }
-
-    #[test]
-    fn what_became_known_later_was_not_known_before() {
-        let day = |text: &str| text.parse::<Date>().unwrap();
-        let exploited = [("CVE-2024-0001".parse().unwrap(), day("2024-05-01"))].into();
-        let threats = Threats { exploited, ..Threats::default() };
-        assert!(threats.as_of(day("2024-04-30")).exploited.is_empty());
-        assert_eq!(threats.as_of(day("2024-05-01")), threats);
     }
 
     proptest! {

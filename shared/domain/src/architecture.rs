@@ -1,9 +1,10 @@
 //! Processor architectures, as EC2 names them.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::text::{MalformedId, shown_as_stored};
 
 /// The architecture of an image and of the instances that run it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,21 +42,13 @@ impl Architecture {
     }
 }
 
-impl fmt::Display for Architecture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// A text that names no architecture.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is not an architecture; allowed are x86_64 and arm64")]
-pub struct NotAnArchitecture;
+shown_as_stored!(Architecture);
 
 impl FromStr for Architecture {
-    type Err = NotAnArchitecture;
+    type Err = MalformedId;
 
-    fn from_str(text: &str) -> Result<Self, NotAnArchitecture> {
-        Self::ALL.into_iter().find(|a| a.as_str() == text).ok_or(NotAnArchitecture)
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        let malformed = MalformedId { what: "an architecture", allowed: "allowed are x86_64 and arm64" };
+        Self::ALL.into_iter().find(|a| a.as_str() == text).ok_or(malformed)
     }
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::advisory::{Advisory, AdvisoryId, CveId, Ecosystem, Installed, Probability, Threats};
 use crate::level::{Confidence, SecurityLevel};
-use crate::update::{SeenImage, UpdateType};
+use crate::seen_image::SeenImage;
+use crate::text::shown_as_stored;
 
 mod dates;
 mod evidence;
@@ -20,6 +21,20 @@ mod windows;
 
 pub use missing::{Missing, missing_fixes};
 pub use reassessment::{Change, ChangeKind, reassess};
+
+/// What kind of update a base image brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UpdateType {
+    /// It fixes vulnerabilities, or may.
+    Security,
+    /// It brings new features.
+    Feature,
+    /// Neither is known of it.
+    Maintenance,
+}
+
+shown_as_stored!(UpdateType);
 
 /// How an update is judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +112,6 @@ pub struct Finding {
     /// Whether there is a fix.
     pub fixable: bool,
     /// When it was first found, where that is told.
-    #[serde(default)]
     pub since: Option<Timestamp>,
 }
 

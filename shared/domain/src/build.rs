@@ -1,15 +1,24 @@
 //! Builds: what one is, what it froze, how it ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::approval::Approval;
+use crate::bounded::JOINED;
+use crate::estimate::Rates;
 use crate::id::{AmiId, BaseImageName, BuildId, Region, RequestId};
 use crate::ledger::Reservation;
-use crate::patch::FrozenPatch;
+use crate::patch::{FrozenPatch, Patch};
 use crate::request::CompilationRequest;
+use crate::text::shown_as_stored;
+
+/// By which words EC2 says that it has no capacity, or that the account may have no more of something.
+/// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>.
+const OF_EC2: [&str; 4] =
+    ["InsufficientInstanceCapacity", "InstanceLimitExceeded", "VcpuLimitExceeded", "RequestLimitExceeded"];
 
 /// One build, from its request to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +31,13 @@ pub struct Build {
     pub execution: String,
     /// What was asked for.
     pub request: CompilationRequest,
-    /// The requests that joined it later.
+    /// The newest of the requests that joined it later.
     pub joined: Vec<RequestId>,
+    /// How many joined it, if more than those.
+    #[serde(default)]
+    pub joined_count: u32,
+    /// A person's approval of it, or of the build whose place it took.
+    pub approval: Option<Approval>,
     /// What it is made of, once its money is reserved.
     pub frozen: Option<Frozen>,
     /// The money that is reserved for it.
@@ -41,12 +55,91 @@ pub struct Build {
 }
 
 impl Build {
+    /// A build that has just been queued for a request.
+    #[must_use]
+    pub const fn new(id: BuildId, request_id: RequestId, execution: String, request: CompilationRequest) -> Self {
+        Self {
+            id,
+            request_id,
+            execution,
+            request,
+            joined: Vec::new(),
+            joined_count: 0,
+            approval: None,
+            frozen: None,
+            reservation: None,
+            run: None,
+            outcome: None,
+            published_at: None,
+            ending: None,
+            revision: 0,
+        }
+    }
+
+    /// Whether Image Builder has run it and failed, for another reason than that EC2 had no instance for it.
+    #[must_use]
+    pub fn failed_for_what_it_is(&self) -> bool {
+        match self.outcome.as_ref().map(|outcome| &outcome.result) {
+            Some(ImageResult::Failed { message, .. }) => !OF_EC2.iter().any(|word| message.contains(word)),
+            _ => false,
+        }
+    }
+
+    /// Whether what it froze brings what an image was found to lack: it carries the patch; or it began after the finding,
+    /// since every build brings the system up to date, unless the fix is in a release that it has to name.
+    #[must_use]
+    pub fn brings(&self, patch: &Patch) -> bool {
+        let carried = self.frozen.as_ref().and_then(|frozen| frozen.patch.as_ref());
+        let carried = carried.is_some_and(|carried| carried.ids.contains(&patch.id));
+        let began_before = self.run.as_ref().is_some_and(|run| run.started_at <= patch.found_at);
+        carried || (patch.release.is_none() && !began_before)
+    }
+
+    /// Whether the image that it has published lacks this: it was found to, or an image before it on the same base image
+    /// was, and this build does not bring it.
+    #[must_use]
+    pub fn lacks(&self, patch: &Patch) -> bool {
+        let is_same_base = self.frozen.as_ref().is_some_and(|it| it.base_image_id == patch.base_image_id);
+        patch.id.build == self.id || (is_same_base && !self.brings(patch))
+    }
+
+    /// How many requests joined it.
+    #[must_use]
+    pub fn joins(&self) -> u32 {
+        self.joined_count.max(u32::try_from(self.joined.len()).unwrap_or(u32::MAX))
+    }
+
+    /// The same after a request has joined it.
+    #[must_use]
+    pub fn joined_by(mut self, request: RequestId) -> Self {
+        self.joined_count = self.joins().saturating_add(1);
+        self.joined.push(request);
+        self
+    }
+
+    /// The same build, small enough for an item: older requests that joined are counted and no longer named, and the request
+    /// is bounded.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        self.joined_count = self.joins();
+        let older = self.joined.len().saturating_sub(JOINED);
+        self.joined.drain(..older);
+        self.request = self.request.bounded();
+        self
+    }
+
     /// How long Image Builder has run or ran, as of `now`.
     #[must_use]
     pub fn ran(&self, now: Timestamp) -> Option<jiff::SignedDuration> {
         let run = self.run.as_ref()?;
         let ended = self.outcome.as_ref().map_or(now, |outcome| outcome.ended_at);
         Some(run.started_at.duration_until(ended).max(jiff::SignedDuration::ZERO))
+    }
+
+    /// Whether it has ended and its image is not published, so that nobody will use what it has left.
+    #[must_use]
+    pub const fn ended_unpublished(&self) -> bool {
+        self.ending.is_some() && self.published_at.is_none()
     }
 
     /// Where the build is, in one word.
@@ -74,14 +167,30 @@ pub struct Frozen {
     pub root_device: Option<String>,
     /// The hash of what the template puts on it.
     pub content_hash: String,
+    /// What the template was. Absent where an earlier version froze it.
+    pub built_from: Option<BuiltFrom>,
     /// The template, resolved.
     pub template: serde_json::Value,
     /// What it has to bring beside the template, if it answers patches.
     pub patch: Option<FrozenPatch>,
     /// The regions that get the image.
     pub regions: Vec<Region>,
+    /// What its cost is worked out from, both what is reserved and what is settled. Absent where the version before
+    /// froze it.
+    pub rates: Option<Rates>,
     /// The policy's version that allowed the build.
     pub policy_version: u64,
+}
+
+/// What a template was when a build of it was frozen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuiltFrom {
+    /// The hash of what its authors, and those of the templates that it inherits from, wrote.
+    pub source_hash: String,
+    /// Its revision.
+    pub revision: u64,
+    /// Whether somebody asked for this architecture by its name: it is rebuilt though the template is for another one.
+    pub by_name: bool,
 }
 
 /// A run of EC2 Image Builder.
@@ -149,6 +258,8 @@ pub enum EndingKind {
     Superseded,
 }
 
+shown_as_stored!(EndingKind);
+
 /// Where a build is, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BuildState {
@@ -171,10 +282,7 @@ impl fmt::Display for BuildState {
             Self::Starting => "starting",
             Self::Building => "building",
             Self::Finishing => "finishing",
-            Self::Ended(EndingKind::Complete) => "complete",
-            Self::Ended(EndingKind::Failed) => "failed",
-            Self::Ended(EndingKind::Stopped) => "stopped",
-            Self::Ended(EndingKind::Superseded) => "superseded",
+            Self::Ended(kind) => return kind.fmt(f),
         })
     }
 }
@@ -207,10 +315,92 @@ pub struct Channel {
     pub base: BaseImageName,
     /// The base image it stands on.
     pub base_image_id: AmiId,
+    /// What its template was. Absent where an earlier version published it.
+    pub built_from: Option<BuiltFrom>,
     /// When it changed.
     pub since: Timestamp,
     /// Counts its changes, from 1.
     pub version: u64,
-    /// The version whose parameters have been read back as right.
+    /// The version whose parameters have been read back as right in every region.
     pub verified_version: u64,
+    /// By region, the version at which its parameter was last read back as right. A region that is missing here counts as
+    /// `verified_version`: an earlier version of the functions wrote no regions.
+    #[serde(default)]
+    pub verified: BTreeMap<Region, u64>,
+}
+
+impl Channel {
+    /// The version at which the parameter of a region was last read back as right.
+    fn verified_at(&self, region: &Region) -> u64 {
+        self.verified.get(region).copied().unwrap_or(self.verified_version)
+    }
+
+    /// The regions that have its AMI and whose launch parameter has not been read back as right.
+    #[must_use]
+    pub fn unverified(&self) -> Vec<Region> {
+        self.amis.keys().filter(|region| self.verified_at(region) != self.version).cloned().collect()
+    }
+
+    /// The channel after its parameters have been read back: as right in these regions, and in no others.
+    #[must_use]
+    pub fn verified_in(self, right: &BTreeSet<Region>) -> Self {
+        let marked = |region: &Region| match self.verified_at(region) {
+            _ if right.contains(region) => self.version,
+            before if before == self.version => 0,
+            before => before,
+        };
+        let verified = self.amis.keys().map(|region| (region.clone(), marked(region))).collect();
+        let all = self.amis.keys().all(|region| right.contains(region));
+        let verified_version = if all { self.version } else { self.verified_version.min(self.version - 1) };
+        Self { verified_version, verified, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn region(name: &str) -> Region {
+        name.parse().unwrap()
+    }
+
+    /// As an earlier version wrote it.
+    fn channel(version: u64, verified_version: u64) -> Channel {
+        serde_json::from_value(json!({
+            "build": "python-ml-x86_64-3", "base": "ubuntu-22.04", "base_image_id": "ami-00000001",
+            "amis": { "us-east-1": "ami-00000002", "eu-central-1": "ami-00000003" },
+            "since": "2026-11-23T20:00:05Z", "version": version, "verified_version": verified_version,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_channel_that_an_earlier_version_wrote_is_verified_in_all_regions_or_in_none() {
+        assert_eq!(channel(3, 3).unverified(), []);
+        assert_eq!(channel(3, 2).unverified(), [region("eu-central-1"), region("us-east-1")]);
+    }
+
+    #[test]
+    fn each_region_is_verified_by_itself() {
+        let marked = channel(3, 2).verified_in(&[region("us-east-1")].into());
+        assert_eq!(marked.unverified(), [region("eu-central-1")]);
+        assert_eq!(marked.verified_version, 2, "an earlier version sees that it is not right everywhere");
+        let marked = marked.verified_in(&[region("us-east-1"), region("eu-central-1")].into());
+        assert_eq!((marked.unverified(), marked.verified_version), (vec![], 3));
+    }
+
+    #[test]
+    fn a_parameter_that_was_right_and_is_no_more_is_not_verified() {
+        let marked = channel(3, 3).verified_in(&[region("us-east-1")].into());
+        assert_eq!(marked.unverified(), [region("eu-central-1")]);
+        assert_ne!(marked.verified_version, marked.version);
+    }
+
+    #[test]
+    fn the_next_image_is_not_verified_anywhere() {
+        let marked = channel(3, 2).verified_in(&[region("us-east-1"), region("eu-central-1")].into());
+        assert_eq!(Channel { version: 4, ..marked }.unverified().len(), 2);
+    }
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::advisory::Ecosystem;
 use crate::architecture::Architecture;
-use crate::id::{BaseImageName, Region, text_id};
+use crate::id::{BaseImageName, Region};
+use crate::text::text_id;
 
 text_id!(
     /// An AWS account, by its 12 digits.
@@ -25,7 +26,6 @@ fn is_account(text: &str) -> bool {
 /// A base image of the catalogue. In `parameter`, `names` and `except`, `{}` stands for the vendor's word for an
 /// architecture and `{arch}` for ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct BaseImage {
     /// Its name, such as `ubuntu-22.04`.
     pub name: BaseImageName,
@@ -41,7 +41,6 @@ pub struct BaseImage {
     pub architectures: BTreeMap<Architecture, String>,
     /// The public parameter that names its latest image. Without one, its owner's newest image counts whose name
     /// fits.
-    #[serde(default)]
     pub parameter: Option<String>,
     /// How its images are called: patterns in which `*` stands for any characters and `?` for one. An image of another
     /// name is not taken for it.
@@ -54,7 +53,6 @@ pub struct BaseImage {
     #[serde(default)]
     pub by_version: bool,
     /// Whose advisories tell how dangerous an old one is; none where nobody publishes any.
-    #[serde(default)]
     pub ecosystem: Option<Ecosystem>,
     /// Where its publisher tells what changed.
     pub changelog: String,

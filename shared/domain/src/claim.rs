@@ -3,10 +3,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::approval::Causes;
+use crate::attempts::Attempts;
+use crate::hold::Hold;
 use crate::id::{RequestId, Target};
 use crate::level::Urgency;
+use crate::queued::Queued;
 use crate::request::{BuildTrigger, CompilationRequest, RequestInput, looser};
-use crate::schedule::Queued;
 use crate::slot::{Demand, Slot};
 
 /// The claim of a target. It outlives its builds, since it counts them.
@@ -18,8 +21,17 @@ pub struct Claim {
     pub counter: u32,
     /// Who holds it.
     pub held: Option<Held>,
-    /// What has to be built after the build that holds it, which does not cover it.
+    /// What a person asked for that the build that holds it does not cover: it is built next.
     pub next: Option<RequestInput>,
+    /// The build that was rejected or stopped last, and for how long the target is not rebuilt for its causes.
+    #[serde(default, alias = "rejected", skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+    /// The failed attempts since the last success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<Attempts>,
+    /// From when on somebody has to look what the target is due. `plan-build` does, and takes this away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Timestamp>,
     /// Counts the writes: every write names the revision that it read.
     pub revision: u64,
 }
@@ -49,19 +61,34 @@ pub struct Held {
     pub slot: Slot,
     /// Where its execution waits for its turn.
     pub parked: Option<Parked>,
-    /// The task token of the execution that waits for Image Builder.
-    pub image_token: Option<String>,
 }
 
 /// An execution that waits for its turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
-    /// Its task token.
-    pub token: String,
     /// When it wakes by itself.
     pub until: Timestamp,
     /// What it waits for, in plain words.
     pub reason: String,
+}
+
+impl Claim {
+    /// The claim of a target that nobody has ever held.
+    #[must_use]
+    pub const fn free(target: Target) -> Self {
+        Self { target, counter: 0, held: None, next: None, hold: None, attempts: None, wanted: None, revision: 0 }
+    }
+
+    /// Whether the build that holds it, which answers `held`, is for all that a look has found due, and as urgent.
+    #[must_use]
+    pub fn answers(&self, due: &CompilationRequest, held: &CompilationRequest) -> bool {
+        let is_to_end = self.held.as_ref().is_some_and(|held| held.queued.ends.is_some());
+        !is_to_end
+            && Causes::of(due).are_among(&Causes::of(held))
+            && due.urgency <= held.urgency
+            && due.level <= held.level
+            && due.deadline >= held.deadline
+    }
 }
 
 /// What becomes of a request that meets the claim of its target.
@@ -69,23 +96,25 @@ pub struct Parked {
 pub enum Meeting {
     /// Nobody holds it: the request gets a build of its own.
     Claim,
-    /// A less urgent build waits: the request takes its place.
+    /// A build waits that is less urgent, or is to end: the request takes its place.
     TakeOver,
     /// A build waits or runs that covers the request.
     Join,
-    /// A build runs that does not cover the request: it is remembered for when that ends.
+    /// A build runs that does not cover the request: what is due is looked at again when that ends.
     Follow,
 }
 
 /// Decides what becomes of a request. `covered`: what the running build froze is what the request
 /// would build now.
 #[must_use]
-pub fn meet(held: Option<&Held>, request: &CompilationRequest, covered: bool) -> Meeting {
-    match held {
+pub fn meet(claim: &Claim, request: &CompilationRequest, covered: bool) -> Meeting {
+    match &claim.held {
         None => Meeting::Claim,
+        // A build that is to end and has not ended yet answers nobody.
+        Some(held) if held.queued.ends.is_some() => Meeting::TakeOver,
         Some(held) if held.stage == Stage::Waiting => {
             let demand = &held.queued.demand;
-            let approves = request.trigger == BuildTrigger::Manual && !demand.approved;
+            let approves = request.trigger == BuildTrigger::Manual && !demand.by_hand;
             if request.urgency > demand.urgency && (!approves || request.urgency > Urgency::Normal) {
                 Meeting::TakeOver
             } else {
@@ -109,96 +138,65 @@ impl Held {
     }
 }
 
-/// What to build next when two requests wait for the same running build: one build that answers both.
+/// What to build next when two persons' requests wait for the same running build: one build that answers both.
 #[must_use]
 pub fn merge_next(waiting: Option<RequestInput>, mut later: RequestInput) -> RequestInput {
-    let Some(earlier) = waiting else { return later };
+    let Some(earlier) = waiting.filter(|earlier| !earlier.only_if_due) else { return later };
     later.urgent |= earlier.urgent;
+    later.urgent_request = earlier.urgent_request.or(later.urgent_request);
     later.reason = earlier.reason.or(later.reason);
     later.deadline = match (earlier.deadline, later.deadline) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     };
     later.max_cost = looser(earlier.max_cost, later.max_cost);
-    if let Some(earlier) = earlier.cause {
-        let cause = later.cause.get_or_insert_default();
-        cause.approved |= earlier.approved;
-        for update in earlier.updates {
-            if !cause.updates.contains(&update) {
-                cause.updates.push(update);
-            }
-        }
-        for patch in earlier.patches {
-            if !cause.patches.contains(&patch) {
-                cause.patches.push(patch);
-            }
-        }
+    if later.architectures.is_empty() {
+        later.architectures = earlier.architectures;
     }
     later
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
+    use crate::fixtures::{self, target};
     use crate::money::MicroDollars;
     use crate::policy::Policy;
 
-    fn input(updates: &[&str], max_cost: Option<i64>, urgent: bool) -> RequestInput {
-        let target =
-            Target { template: "python-ml".parse().unwrap(), architecture: crate::architecture::Architecture::X86_64 };
-        let updates = updates.iter().map(|id| id.parse().unwrap()).collect();
-        RequestInput { max_cost: max_cost.map(MicroDollars), urgent, ..RequestInput::for_updates(&target, updates) }
+    /// What a person asks for.
+    fn input(max_cost: Option<i64>, urgent: bool) -> RequestInput {
+        let by_hand = RequestInput { only_if_due: false, ..RequestInput::only_if_due(&target("python-ml")) };
+        RequestInput { max_cost: max_cost.map(MicroDollars), urgent, ..by_hand }
     }
 
     #[test]
     fn what_is_merged_answers_both_requests() {
-        let earlier = input(&["ubuntu-22.04/x86_64/us-east-1/3"], Some(5), true);
-        let later = input(&["ubuntu-22.04/x86_64/us-east-1/4", "ubuntu-22.04/x86_64/us-east-1/3"], None, false);
-        let merged = merge_next(Some(earlier), later);
-        assert!(merged.urgent);
-        assert_eq!(merged.max_cost, None, "one of them set no limit");
-        assert_eq!(merged.cause.unwrap().updates.len(), 2);
+        let earlier = RequestInput { urgent_request: Some("exam".parse().unwrap()), ..input(Some(5), true) };
+        let merged = merge_next(Some(earlier), input(None, false));
+        assert!(merged.urgent && !merged.only_if_due);
+        assert_eq!((merged.max_cost, merged.urgent_request), (None, Some("exam".parse().unwrap())));
     }
 
     #[test]
-    fn what_a_person_asked_for_stays_approved_when_it_is_merged() {
-        let mut earlier = input(&[], None, false);
-        earlier.cause.get_or_insert_default().approved = true;
-        let merged = merge_next(Some(earlier), input(&["ubuntu-22.04/x86_64/us-east-1/3"], None, false));
-        assert!(merged.cause.unwrap().approved);
+    fn what_an_earlier_version_kept_without_a_person_is_not_merged() {
+        let kept = RequestInput { max_cost: Some(MicroDollars(9)), ..RequestInput::only_if_due(&target("python-ml")) };
+        assert_eq!(merge_next(Some(kept), input(Some(5), false)), input(Some(5), false));
     }
 
     fn request(trigger: BuildTrigger, max_cost: Option<i64>) -> CompilationRequest {
-        let target =
-            Target { template: "python-ml".parse().unwrap(), architecture: crate::architecture::Architecture::X86_64 };
+        let wish = RequestInput { only_if_due: trigger != BuildTrigger::Manual, ..input(max_cost, false) };
         let now = Timestamp::UNIX_EPOCH;
-        let request =
-            crate::request::compile_request(&input(&[], max_cost, false), &target, &[], &[], &Policy::default(), now);
+        let request = crate::request::compile_request(&wish, &target("python-ml"), &[], &[], &Policy::default(), now);
         CompilationRequest { trigger, ..request }
     }
 
     fn waiting(request: &CompilationRequest, disabled: Option<&str>) -> Held {
-        let demand = crate::slot::Demand::of(request, jiff::SignedDuration::from_mins(30));
-        let slot = crate::slot::slot(&demand, &Policy::default(), Timestamp::UNIX_EPOCH);
-        let build = request.target.build(1);
-        Held {
-            request: "a".parse().unwrap(),
-            execution: "arn".into(),
-            stage: Stage::Waiting,
-            queued: Queued {
-                build,
-                demand,
-                queued_at: Timestamp::UNIX_EPOCH,
-                estimate: MicroDollars(1),
-                max_cost: request.max_cost,
-                disabled: disabled.map(str::to_owned),
-            },
-            slot,
-            parked: None,
-            image_token: None,
-        }
+        let demand = Demand::of(request, jiff::SignedDuration::from_mins(30));
+        let queued = fixtures::queued(request.target.build(1), demand, "1970-01-01T00:00:00Z", 1);
+        let disabled = disabled.map(str::to_owned);
+        fixtures::held(Queued { max_cost: request.max_cost, disabled, ..queued }, Stage::Waiting)
     }
 
     /// The build that waits for the one request after the other one has joined it.
@@ -230,20 +228,23 @@ mod tests {
         assert_eq!(urgent.absorbing(&request(BuildTrigger::Security, None)).max_cost, None);
     }
 
-    proptest! {
-        #[test]
-        fn merging_loses_no_update_and_no_patch(earlier in 1_u32..50, later in 1_u32..50) {
-            let wish = |number: u32| {
-                let mut input = input(&[&format!("ubuntu-22.04/x86_64/us-east-1/{number}")], None, false);
-                let patch = format!("python-ml-x86_64-{number}/0123456789ab").parse().unwrap();
-                input.cause.get_or_insert_default().patches.push(patch);
-                input
-            };
-            let cause = merge_next(Some(wish(earlier)), wish(later)).cause.unwrap();
-            for number in [earlier, later] {
-                prop_assert_eq!(cause.updates.iter().filter(|id| id.sequence == number).count(), 1);
-                prop_assert_eq!(cause.patches.iter().filter(|id| id.build.number == number).count(), 1);
-            }
-        }
+    #[test]
+    fn a_build_that_is_to_end_loses_its_place_to_whatever_asks() {
+        let request = request(BuildTrigger::Security, None);
+        let mut held = waiting(&request, None);
+        held.queued.ends = Some("was rejected".into());
+        let claim = Claim { held: Some(held), ..Claim::free(target("python-ml")) };
+        assert_eq!(meet(&claim, &request, false), Meeting::TakeOver);
+    }
+
+    #[test]
+    fn a_rejection_that_an_earlier_version_wrote_is_a_hold() {
+        let mut item = serde_json::to_value(Claim::free(target("python-ml"))).unwrap();
+        item["rejected"] = json!({
+            "build": "python-ml-x86_64-3", "causes": {}, "urgency": "low", "execution": "arn", "reason": "exam week",
+            "at": "2026-11-23T17:00:00Z"
+        });
+        let claim: Claim = serde_json::from_value(item).unwrap();
+        assert_eq!(claim.hold.unwrap().sentence(), "was rejected: exam week");
     }
 }

@@ -1,9 +1,9 @@
 //! The journal: every decision, with its reasons, so that nothing is skipped silently.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::text::shown_as_stored;
 
 /// For how many days a decision is kept.
 pub const KEPT_DAYS: i64 = 400;
@@ -24,26 +24,17 @@ pub enum DecisionKind {
     Skip,
     /// A build ends without an image.
     Stop,
+    /// A person approves a build.
+    Approve,
+    /// A person rejects a build.
+    Reject,
     /// Money is reserved.
     Reserve,
     /// An image is published.
     Publish,
 }
 
-impl fmt::Display for DecisionKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Build => "build",
-            Self::Join => "join",
-            Self::Supersede => "supersede",
-            Self::Defer => "defer",
-            Self::Skip => "skip",
-            Self::Stop => "stop",
-            Self::Reserve => "reserve",
-            Self::Publish => "publish",
-        })
-    }
-}
+shown_as_stored!(DecisionKind);
 
 /// A decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

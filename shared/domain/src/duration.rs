@@ -194,17 +194,18 @@ pub mod text {
     /// The same for a length that may be absent.
     pub mod optional {
         use jiff::SignedDuration;
-        use serde::{Deserialize, Deserializer, Serializer, de};
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        #[derive(Serialize, Deserialize)]
+        #[serde(transparent)]
+        struct Text(#[serde(with = "super")] SignedDuration);
 
         /// Writes a length as text, or nothing.
         ///
         /// # Errors
         /// The serializer's.
         pub fn serialize<S: Serializer>(duration: &Option<SignedDuration>, serializer: S) -> Result<S::Ok, S::Error> {
-            match duration {
-                Some(duration) => super::serialize(duration, serializer),
-                None => serializer.serialize_none(),
-            }
+            duration.map(Text).serialize(serializer)
         }
 
         /// Reads a length, or nothing.
@@ -212,11 +213,7 @@ pub mod text {
         /// # Errors
         /// When the text is no length of time.
         pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignedDuration>, D::Error> {
-            Option::<String>::deserialize(deserializer)?
-                .map(|text| {
-                    crate::duration::parse_duration(&text).map_err(|e| de::Error::custom(format!("{text:?} {e}")))
-                })
-                .transpose()
+            Ok(Option::<Text>::deserialize(deserializer)?.map(|text| text.0))
         }
     }
 }

@@ -28,23 +28,22 @@ const SHORTEST_BUILD: SignedDuration = SignedDuration::from_mins(10);
 /// Source: <https://aws.amazon.com/ec2/pricing/on-demand/>.
 const SHORTEST_CHARGE: SignedDuration = SignedDuration::from_mins(1);
 
-/// What a build costs, by what it is charged for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BuildCost {
-    /// The instances that build and test.
-    pub instance: MicroDollars,
-    /// The first month of the image's snapshot.
-    pub storage: MicroDollars,
-    /// Sending it to further regions, and its first month there.
-    pub copies: MicroDollars,
+/// What the cost of a build is worked out from, beside how long it runs and in how many regions its image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rates {
+    /// What its builder costs an hour.
+    pub builder_per_hour: MicroDollars,
+    /// The size of its root volume.
+    pub root_volume_gb: u32,
 }
 
-impl BuildCost {
-    /// All together.
-    #[must_use]
-    pub fn total(&self) -> MicroDollars {
-        self.instance + self.storage + self.copies
-    }
+/// What a build is expected to take and to cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expectation {
+    /// How long it will run.
+    pub duration: SignedDuration,
+    /// What it will cost.
+    pub cost: MicroDollars,
 }
 
 /// How long the next build will run: 45 minutes for the first; after that the median of the last nine, which one
@@ -63,31 +62,19 @@ pub fn expected_duration(past: &[SignedDuration]) -> SignedDuration {
 
 /// What a build will cost that runs as long as expected and is published in so many regions, home included.
 #[must_use]
-pub fn estimate(
-    price_per_hour: MicroDollars,
-    expected: SignedDuration,
-    root_volume_gb: u32,
-    regions: usize,
-) -> BuildCost {
-    cost(price_per_hour, expected, root_volume_gb, regions.max(1))
+pub fn estimate(rates: Rates, expected: SignedDuration, regions: usize) -> MicroDollars {
+    actual(rates, expected, regions.max(1))
 }
 
-/// What a build has cost that ran so long and left its image in so many regions: none when it failed.
+/// The cost of a build that ran for `ran` and published its image in so many `regions`, 0 if it failed: its instances, a month
+/// of the image's snapshot, and for each further region the transfer of the snapshot and a month of it there.
 #[must_use]
-pub fn actual(price_per_hour: MicroDollars, ran: SignedDuration, root_volume_gb: u32, regions: usize) -> BuildCost {
-    cost(price_per_hour, ran, root_volume_gb, regions)
-}
-
-fn cost(price_per_hour: MicroDollars, ran: SignedDuration, root_volume_gb: u32, regions: usize) -> BuildCost {
-    let charged = ran.max(SHORTEST_CHARGE).as_secs();
-    let month = SNAPSHOT_GB_MONTH.times(root_volume_gb);
-    let copy = month + TRANSFER_GB.times(root_volume_gb);
-    let copies = u32::try_from(regions.saturating_sub(1)).unwrap_or(u32::MAX);
-    BuildCost {
-        instance: price_per_hour.per_hour_for(charged),
-        storage: if regions == 0 { MicroDollars::ZERO } else { month },
-        copies: copy.times(copies),
-    }
+pub fn actual(rates: Rates, ran: SignedDuration, regions: usize) -> MicroDollars {
+    let instances = rates.builder_per_hour.per_hour_for(ran.max(SHORTEST_CHARGE).as_secs());
+    let Some(copies) = regions.checked_sub(1) else { return instances };
+    let month = SNAPSHOT_GB_MONTH.times(rates.root_volume_gb);
+    let copy = month + TRANSFER_GB.times(rates.root_volume_gb);
+    instances + month + copy.times(u32::try_from(copies).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -96,35 +83,31 @@ mod tests {
 
     use super::*;
 
+    fn rates(builder_per_hour: MicroDollars, root_volume_gb: u32) -> Rates {
+        Rates { builder_per_hour, root_volume_gb }
+    }
+
     fn minutes(minutes: &[i64]) -> Vec<SignedDuration> {
         minutes.iter().map(|m| SignedDuration::from_mins(*m)).collect()
     }
 
     #[test]
-    fn a_build_costs_its_instances_its_snapshot_and_its_copies() {
+    fn a_build_costs_its_instances_its_snapshot_and_its_copies_and_a_failed_one_its_time_alone() {
         let price = hourly_price("m7i.large").unwrap();
-        let cost = estimate(price, SignedDuration::from_mins(45), 30, 3);
+        let cost = |regions| actual(rates(price, 30), SignedDuration::from_mins(45), regions);
         // 45 minutes at $0.1008; 30 GB at $0.05; twice 30 GB at $0.05 and $0.02.
-        assert_eq!(cost.instance, MicroDollars(75_600));
-        assert_eq!(cost.storage, MicroDollars(1_500_000));
-        assert_eq!(cost.copies, MicroDollars(4_200_000));
-        assert_eq!(cost.total(), MicroDollars(5_775_600));
+        assert_eq!([cost(0), cost(1), cost(3)].map(|cost| cost.0), [75_600, 1_575_600, 5_775_600]);
     }
 
     #[test]
     fn a_build_is_expected_to_leave_its_image_at_home_at_least() {
-        assert_eq!(estimate(MicroDollars::ZERO, SignedDuration::ZERO, 8, 0).storage, MicroDollars(400_000));
-    }
-
-    #[test]
-    fn a_failed_build_costs_its_time_alone() {
-        let cost = actual(MicroDollars::dollars(1), SignedDuration::from_mins(30), 100, 0);
-        assert_eq!(cost, BuildCost { instance: MicroDollars(500_000), ..BuildCost::default() });
+        let cost = estimate(rates(MicroDollars::ZERO, 8), SignedDuration::ZERO, 0);
+        assert_eq!(cost, MicroDollars(400_000));
     }
 
     #[test]
     fn a_minute_is_charged_at_least() {
-        let cost = |seconds| actual(MicroDollars(3_600), SignedDuration::from_secs(seconds), 0, 1).instance;
+        let cost = |seconds| actual(rates(MicroDollars(3_600), 0), SignedDuration::from_secs(seconds), 1);
         assert_eq!([cost(-5), cost(0), cost(59), cost(60), cost(61)].map(|c| c.0), [60, 60, 60, 60, 61]);
     }
 
@@ -145,8 +128,8 @@ mod tests {
             price in 0..10_000_000_i64, ran in 0..600_000_i64, expected in 0..600_000_i64, gb in 0..2_000_u32, regions in 0..20_usize,
         ) {
             let (ran, expected) = (SignedDuration::from_secs(ran.min(expected)), SignedDuration::from_secs(expected));
-            let planned = estimate(MicroDollars(price), expected, gb, regions).total();
-            prop_assert!(actual(MicroDollars(price), ran, gb, regions).total() <= planned);
+            let rates = rates(MicroDollars(price), gb);
+            prop_assert!(actual(rates, ran, regions) <= estimate(rates, expected, regions));
         }
 
         #[test]

@@ -6,62 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::Architecture;
-
-/// A text that is not a well-formed name of its kind. Reads on from the field: `template is not …`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is not {what}; {allowed}")]
-pub struct MalformedId {
-    pub(crate) what: &'static str,
-    pub(crate) allowed: &'static str,
-}
-
-macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $allowed:literal, $is_valid:path) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// The name as text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = $crate::id::MalformedId;
-            fn from_str(text: &str) -> Result<Self, $crate::id::MalformedId> {
-                if $is_valid(text) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err($crate::id::MalformedId { what: $what, allowed: $allowed })
-                }
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = $crate::id::MalformedId;
-            fn try_from(text: String) -> Result<Self, $crate::id::MalformedId> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> Self {
-                id.0
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-    };
-}
-pub(crate) use text_id;
+use crate::text::{MalformedId, stored_as_text, text_id};
 
 text_id!(
     /// A template's name (its slug), such as `python-ml`. Short enough that every AWS name derived from
@@ -77,7 +22,7 @@ text_id!(
     BaseImageName,
     "the name of a base image",
     "allowed are 2 to 64 lower-case letters, digits, dots and hyphens, a letter first",
-    is_base_image_name
+    is_dotted_name
 );
 
 text_id!(
@@ -97,12 +42,11 @@ text_id!(
 );
 
 text_id!(
-    /// The name of a Step Functions execution, and so of one build request.
-    /// At most 80 of the characters that Step Functions allows in a name that `CloudWatch` can log.
+    /// The name of a Step Functions execution, and so of one build request: any name that Step Functions takes.
     /// Source: <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>.
     RequestId,
-    "a request id",
-    "allowed are 1 to 80 letters, digits, hyphens and underscores",
+    "the name of an execution",
+    "allowed are 1 to 80 characters without white space, control characters and any of < > { } [ ] ? * \" # % \\ ^ | ~ ` $ & , ; : /",
     is_request_id
 );
 
@@ -114,7 +58,7 @@ fn is_template_name(text: &str) -> bool {
         && !text.contains("--")
 }
 
-fn is_base_image_name(text: &str) -> bool {
+pub(crate) fn is_dotted_name(text: &str) -> bool {
     (2..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
         && text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -134,8 +78,17 @@ fn is_region(text: &str) -> bool {
 }
 
 fn is_request_id(text: &str) -> bool {
-    (1..=80).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    let is_refused = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '\u{FFFE}' | '\u{FFFF}' | '\u{10FFFF}')
+            || NOT_IN_A_NAME.contains(c)
+    };
+    (1..=80).contains(&text.chars().count()) && !text.contains(is_refused)
 }
+
+/// What Step Functions refuses in a name, besides white space and control characters.
+const NOT_IN_A_NAME: &str = r#"<>{}[]?*"\#%^|~`$&,;:/"#;
 
 /// What at most one build at a time is queued or running for: a template on an architecture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -162,8 +115,7 @@ impl fmt::Display for Target {
 }
 
 /// One build: the n-th of its target, from 1. Written `python-ml-x86_64-17`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BuildId {
     /// What it is a build of.
     pub target: Target,
@@ -196,18 +148,7 @@ impl FromStr for BuildId {
     }
 }
 
-impl TryFrom<String> for BuildId {
-    type Error = MalformedId;
-    fn try_from(text: String) -> Result<Self, MalformedId> {
-        text.parse()
-    }
-}
-
-impl From<BuildId> for String {
-    fn from(id: BuildId) -> Self {
-        id.to_string()
-    }
-}
+stored_as_text!(BuildId);
 
 /// A public image that is watched: a base image, an architecture, a region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -227,8 +168,7 @@ impl fmt::Display for TrackedImageId {
 }
 
 /// One move of a tracked image: its n-th, from 1. Written `ubuntu-22.04/x86_64/us-east-1/3`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UpdateId {
     /// The image that moved.
     pub image: TrackedImageId,
@@ -263,15 +203,47 @@ impl FromStr for UpdateId {
     }
 }
 
-impl TryFrom<String> for UpdateId {
-    type Error = MalformedId;
-    fn try_from(text: String) -> Result<Self, MalformedId> {
-        text.parse()
-    }
-}
+stored_as_text!(UpdateId);
 
-impl From<UpdateId> for String {
-    fn from(id: UpdateId) -> Self {
-        id.to_string()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_step_functions_takes_is_a_request_id() {
+        for name in [
+            "a",
+            "nightly_build-7",
+            "v1.2+rc=3",
+            "me@example.org",
+            "it's",
+            "(a)!",
+            "büro-二",
+            "\u{1F680}",
+            &"é".repeat(80),
+        ] {
+            assert_eq!(name.parse::<RequestId>().map(|id| id.to_string()), Ok(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_name_that_step_functions_refuses_is_no_request_id() {
+        for name in [
+            "",
+            "a b",
+            "a\u{a0}b",
+            "a\u{2028}b",
+            "a\tb",
+            "a\u{7f}",
+            "a\u{85}",
+            "\u{fffe}",
+            "\u{10ffff}",
+            &"x".repeat(81),
+        ] {
+            assert!(name.parse::<RequestId>().is_err(), "{name:?}");
+        }
+        for c in "<>{}[]?*\"#%\\^|~`$&,;:/".chars() {
+            assert!(format!("a{c}b").parse::<RequestId>().is_err(), "{c}");
+        }
     }
 }

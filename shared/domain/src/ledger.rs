@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::money::MicroDollars;
 use crate::policy::Policy;
+use crate::unreadable::UnreadableRecord;
+use crate::zone::Zone;
 
 pub use crate::period::{BudgetSource, Month, Period, periods};
 
@@ -29,6 +31,10 @@ pub struct Balance {
 pub struct Ledger {
     /// By period.
     pub balances: BTreeMap<Period, Balance>,
+    /// The balances that cannot be read: nobody knows what is left in these periods.
+    pub unreadable: BTreeMap<Period, UnreadableRecord>,
+    /// The counter of running builds, if it cannot be read: nobody knows whether a place is free.
+    pub unreadable_counter: Option<UnreadableRecord>,
 }
 
 impl Ledger {
@@ -36,6 +42,13 @@ impl Ledger {
     #[must_use]
     pub fn balance(&self, period: Period) -> Balance {
         self.balances.get(&period).copied().unwrap_or_default()
+    }
+
+    /// What a build of this source needs to know now, and cannot be read.
+    #[must_use]
+    pub fn unreadable(&self, source: BudgetSource, now: Timestamp, zone: &Zone) -> Option<&UnreadableRecord> {
+        let needed = periods(source, now, zone);
+        needed.iter().find_map(|period| self.unreadable.get(period)).or(self.unreadable_counter.as_ref())
     }
 
     /// Writes changes into the balances.
@@ -157,11 +170,12 @@ pub enum ReservationState {
 }
 
 impl Reservation {
-    /// A new one, for what `check` allowed.
+    /// A new one, of what `check` allowed: it books the same amount in each period.
     #[must_use]
-    pub fn open(source: BudgetSource, amount: MicroDollars, bookings: &[Booking]) -> Self {
+    pub fn open(source: BudgetSource, bookings: &[Booking]) -> Self {
         let periods = bookings.iter().map(|booking| booking.period).collect();
-        Self { source, periods, amount: amount.max(MicroDollars::ZERO), state: ReservationState::Open }
+        let amount = bookings.iter().map(|booking| booking.amount).max().unwrap_or(MicroDollars::ZERO);
+        Self { source, periods, amount, state: ReservationState::Open }
     }
 
     fn close(&self, cost: MicroDollars) -> Option<Vec<Adjustment>> {

@@ -1,9 +1,10 @@
 //! How bad it is to stay on the old image, and how urgent that makes a build.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::text::{MalformedId, shown_as_stored};
 
 /// The security level of an update: how bad it is to stay on what it replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,22 +36,14 @@ impl SecurityLevel {
     }
 }
 
-impl fmt::Display for SecurityLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// A text that names no level.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is not a security level; allowed are critical, high, medium and low")]
-pub struct NotALevel;
+shown_as_stored!(SecurityLevel, Confidence, Urgency);
 
 impl FromStr for SecurityLevel {
-    type Err = NotALevel;
+    type Err = MalformedId;
 
-    fn from_str(text: &str) -> Result<Self, NotALevel> {
-        Self::ALL.into_iter().find(|level| level.as_str() == text).ok_or(NotALevel)
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        let malformed = MalformedId { what: "a security level", allowed: "allowed are critical, high, medium and low" };
+        Self::ALL.into_iter().find(|level| level.as_str() == text).ok_or(malformed)
     }
 }
 
@@ -66,16 +59,6 @@ pub enum Confidence {
     Certain,
 }
 
-impl fmt::Display for Confidence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Unknown => "unknown",
-            Self::Likely => "likely",
-            Self::Certain => "certain",
-        })
-    }
-}
-
 /// Which queue rule a build falls under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -88,17 +71,6 @@ pub enum Urgency {
     High,
     /// Now, on emergency money.
     Critical,
-}
-
-impl fmt::Display for Urgency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Low => "low",
-            Self::Normal => "normal",
-            Self::High => "high",
-            Self::Critical => "critical",
-        })
-    }
 }
 
 impl From<SecurityLevel> for Urgency {

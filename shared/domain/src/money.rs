@@ -63,15 +63,13 @@ impl fmt::Display for MicroDollars {
         let sign = if self.0 < 0 { "-" } else { "" };
         let amount = self.0.unsigned_abs();
         let (whole, micros) = (amount / 1_000_000, amount % 1_000_000);
-        let decimals = format!("{micros:06}");
-        let shown = if micros % 10_000 == 0 || whole > 0 {
+        if micros % 10_000 == 0 || whole > 0 {
             // Cents, rounded half up, once there is a dollar to speak of.
             let cents = (amount + 5_000) / 10_000;
             return f.pad(&format!("{sign}${}.{:02}", cents / 100, cents % 100));
-        } else {
-            decimals.trim_end_matches('0').to_owned()
-        };
-        f.pad(&format!("{sign}${whole}.{shown:0<2}"))
+        }
+        let decimals = format!("{micros:06}");
+        f.pad(&format!("{sign}$0.{}", decimals.trim_end_matches('0')))
     }
 }
 
@@ -89,12 +87,9 @@ impl FromStr for MicroDollars {
         let text = text.trim();
         let text = text.strip_prefix('$').unwrap_or(text);
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-        if whole.is_empty() || !digits(whole) || !digits(fraction) || whole.len() > 10 {
-            return Err(NotMoney);
-        }
         let fraction = fraction.trim_end_matches('0');
-        if fraction.len() > 6 {
+        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+        if whole.is_empty() || whole.len() > 10 || fraction.len() > 6 || !digits(whole) || !digits(fraction) {
             return Err(NotMoney);
         }
         let micros: i64 = format!("{fraction:0<6}").parse().map_err(|_| NotMoney)?;

@@ -4,26 +4,33 @@
 //! (image names, failure messages) is made printable before it gets here or here.
 //! Source: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
 
+mod approval;
+mod policy;
 mod trouble;
+mod unreadable;
 mod update;
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use termtree::Tree;
 
 use crate::advisory::AdvisoryId;
 use crate::build::Build;
-use crate::duration::{humanize, relative};
+use crate::duration::humanize;
 use crate::id::{AmiId, Region};
 use crate::ledger::{BudgetSource, Reservation, ReservationState};
 use crate::money::MicroDollars;
 use crate::problem::printable;
-use crate::slot::Slot;
+use crate::slot::{Slot, told};
+use crate::text::shown_as_stored;
 use crate::zone::Zone;
 
-pub use trouble::{base_image_held, base_image_trouble};
+pub use approval::approval_needed;
+pub use policy::base_images_replaced;
+pub use trouble::{base_image_failed, base_image_held, base_image_trouble};
+pub use unreadable::record_unreadable;
 pub use update::{update_available, update_withdrawn};
 
 /// What a notice tells of.
@@ -46,24 +53,15 @@ pub enum NoticeKind {
     BaseImageTrouble,
     /// A base image goes back and forth and is not followed for now.
     BaseImageHeld,
+    /// A record cannot be read, and what it is about waits.
+    RecordUnreadable,
+    /// A policy has base images come from another owner than their vendor.
+    BaseImagesReplaced,
+    /// A build waits for a person's approval.
+    ApprovalNeeded,
 }
 
-impl NoticeKind {
-    /// As a message attribute has it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::UpdateAvailable => "update-available",
-            Self::BuildScheduled => "build-scheduled",
-            Self::BuildComplete => "build-complete",
-            Self::BuildFailed => "build-failed",
-            Self::UpdateWithdrawn => "update-withdrawn",
-            Self::UpdateReassessed => "update-reassessed",
-            Self::BaseImageTrouble => "base-image-trouble",
-            Self::BaseImageHeld => "base-image-held",
-        }
-    }
-}
+shown_as_stored!(NoticeKind);
 
 /// A notice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +93,7 @@ fn branch(line: impl Into<String>, below: impl IntoIterator<Item = String>) -> T
 
 /// When, by the clock of `zone` and from `now`: `Tue 24 Nov 02:00 UTC (in 9 hours)`.
 fn when(at: Timestamp, now: Timestamp, zone: &Zone) -> String {
-    if at <= now { "now".to_owned() } else { format!("{} ({})", zone.clock(at, now), relative(at, now)) }
+    if at <= now { "now".to_owned() } else { told(zone, at, now) }
 }
 
 /// Which budget, in words.
@@ -112,15 +110,23 @@ fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
+/// The first `most` names, and how many more there are.
+fn cut(names: impl ExactSizeIterator<Item = String>, most: usize) -> String {
+    let more = names.len().saturating_sub(most);
+    let first = names.take(most).collect::<Vec<_>>().join(", ");
+    if more == 0 { first } else { format!("{first} and {more} more") }
+}
+
+/// How many builds, images or records a notice names; it counts the others.
+const NAMED: usize = 20;
+
 /// How many advisories are named before the rest is counted.
-const NAMED: usize = 10;
+const ADVISORIES: usize = 10;
 
 /// The advisories whose fixes a build brings on the base image that it has.
 fn patched(advisories: &[AdvisoryId]) -> Option<String> {
-    let names: Vec<&str> = advisories.iter().take(NAMED).map(AdvisoryId::as_str).collect();
-    let more = advisories.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (!names.is_empty()).then(|| format!("Brings the fixes of: {}{more}", names.join(", ")))
+    let names = cut(advisories.iter().map(ToString::to_string), ADVISORIES);
+    (!names.is_empty()).then(|| format!("Brings the fixes of: {names}"))
 }
 
 /// The same, of a build that has frozen what it brings.
@@ -160,19 +166,18 @@ pub fn build_scheduled(
     }
 }
 
-/// A new image is published. `faster`: how long a launch took before and takes now, if both were
-/// measured.
+/// A new image is published. `unverified`: the regions whose launch parameter does not name it yet.
 #[must_use]
-pub fn build_complete(
-    build: &Build,
-    amis: &BTreeMap<Region, AmiId>,
-    faster: Option<(SignedDuration, SignedDuration)>,
-    now: Timestamp,
-) -> Notice {
+pub fn build_complete(build: &Build, amis: &BTreeMap<Region, AmiId>, unverified: &[Region], now: Timestamp) -> Notice {
     let request = &build.request;
     let mut facts = vec![format!("Template: {}", request.target.template), format!("Trigger: {}", request.trigger)];
     facts.extend(patched_by(build));
     facts.extend(amis.iter().map(|(region, ami)| format!("New AMI: {ami} ({region})")));
+    facts.extend(unverified.iter().map(|region| {
+        format!(
+            "Launches in {region} do not get it yet: the launch parameter there is not updated; tried again every hour"
+        )
+    }));
     if let Some(frozen) = &build.frozen {
         facts.push(format!("Base image: {} {}", frozen.base, frozen.base_image_id));
     }
@@ -180,25 +185,29 @@ pub fn build_complete(
         facts.push(format!("Build time: {}", humanize(ran)));
     }
     facts.extend(build.reservation.as_ref().map(|money| format!("Cost: {}", money_sentence(money))));
-    if let Some((before, after)) = faster {
-        facts.push(format!("Launch time improvement: {} to {}", humanize(before), humanize(after)));
-    }
     Notice {
         id: format!("build-complete:{}", build.id),
         kind: NoticeKind::BuildComplete,
-        subject: subject(&format!("Build complete: {} ({})", build.id, request.trigger)),
+        subject: subject(&format!("Build complete: {} ({}){}", build.id, request.trigger, except_in(unverified))),
         body: format!("Build complete\n\n{}", branch(format!("Build: {}", build.id), facts)),
         created_at: now,
     }
 }
 
-/// A build failed: what and where, what became of the money, and what to do next.
+fn except_in(regions: &[Region]) -> String {
+    let names: Vec<&str> = regions.iter().map(Region::as_str).collect();
+    if names.is_empty() { String::new() } else { format!(", not yet for launches in {}", names.join(", ")) }
+}
+
+/// A build failed: what and where, what became of the money, and what to do next. `again`: when it is tried again by
+/// itself, to stand behind `Tried again:`.
 #[must_use]
 pub fn build_failed(
     build: &Build,
     step: Option<&str>,
     message: &str,
     published: Option<&str>,
+    again: Option<&str>,
     now: Timestamp,
 ) -> Notice {
     let request = &build.request;
@@ -215,8 +224,12 @@ pub fn build_failed(
         Some(ami) => format!("Still published: {ami}, the image of the build before"),
         None => "Still published: nothing; this template has no image yet".to_owned(),
     });
+    facts.extend(again.map(|again| format!("Tried again: {again}")));
     let mut next = vec![
-        "Read the build's log group /aws/imagebuilder in CloudWatch Logs, under the recipe's name".to_owned(),
+        format!(
+            "Read what the builder did: CloudWatch Logs, group /aws/imagebuilder/<stack>, stream {}",
+            stream(build)
+        ),
         format!("Mend the template and apply it: prism templates apply {name}.yaml"),
         format!("Build it again: prism templates auto-ami build {name}"),
     ];
@@ -231,6 +244,12 @@ pub fn build_failed(
         body: format!("Build failed\n\n{tree}\n{}", branch("What to do next", next)),
         created_at: now,
     }
+}
+
+/// The stream that a build's log is in: the version of its recipe, and which image of that it is.
+fn stream(build: &Build) -> String {
+    let image = build.run.as_ref().and_then(|run| run.arn.split_once(":image/")?.1.split_once('/'));
+    image.map_or_else(|| format!("1.0.{}/1", build.id.number), |(_, version)| version.to_owned())
 }
 
 /// What became of the money of a build.

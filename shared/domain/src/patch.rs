@@ -1,9 +1,5 @@
 //! Patches: what an active image lacks, and a rebuild on the base image brings, whether that has moved or not.
 
-mod asking;
-mod lacking;
-mod release;
-
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,19 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::advisory::{AdvisoryId, Fix};
 use crate::assessment::FixedCve;
-use crate::build::Build;
+use crate::bounded::{NAMED, bound};
 use crate::hash;
-use crate::id::{AmiId, BaseImageName, BuildId, MalformedId};
+use crate::id::{AmiId, BaseImageName, BuildId};
 use crate::level::SecurityLevel;
-
-pub use asking::{comes_anyway, is_due_again};
-pub use lacking::{Active, Brought, Lack, lack};
-pub use release::{Release, as_of};
+use crate::text::{MalformedId, stored_as_text};
 
 /// One finding that an active image lacks fixes: the build that made it, and what it lacks. Written
 /// `python-ml-x86_64-17/0123456789ab`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PatchId {
     /// The build whose image it is.
     pub build: BuildId,
@@ -67,18 +59,7 @@ impl FromStr for PatchId {
     }
 }
 
-impl TryFrom<String> for PatchId {
-    type Error = MalformedId;
-    fn try_from(text: String) -> Result<Self, MalformedId> {
-        text.parse()
-    }
-}
-
-impl From<PatchId> for String {
-    fn from(id: PatchId) -> Self {
-        id.to_string()
-    }
-}
+stored_as_text!(PatchId);
 
 /// What an active image lacks, and what a rebuild on the same base image has to bring.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,18 +84,6 @@ pub struct Patch {
     pub reasons: Vec<String>,
     /// When it was found.
     pub found_at: Timestamp,
-}
-
-impl Patch {
-    /// Whether what a running build froze brings this too: it carries the patch; or it began after the finding,
-    /// since every build brings the system up to date, unless the fix is in a release that it has to name.
-    #[must_use]
-    pub fn is_brought_by(&self, build: &Build) -> bool {
-        let carried = build.frozen.as_ref().and_then(|frozen| frozen.patch.as_ref());
-        let carried = carried.is_some_and(|patch| patch.ids.contains(&self.id));
-        let began_before = build.run.as_ref().is_some_and(|run| run.started_at <= self.found_at);
-        carried || (self.release.is_none() && !began_before)
-    }
 }
 
 /// What a build has to bring beside its template: all the patches that it answers, frozen with it.
@@ -143,8 +112,8 @@ impl FrozenPatch {
             all.at_least.extend(patch.at_least.iter().cloned());
             all.release = all.release.into_iter().chain(patch.release.clone()).max_by_key(|release| age(release));
         }
+        bound(&mut all.ids, NAMED, |id| id.build.number);
         all.ids.sort_unstable();
-        all.ids.dedup();
         all.advisories.sort_unstable();
         all.advisories.dedup();
         all.at_least.sort_unstable();
@@ -162,57 +131,39 @@ fn age(release: &str) -> Vec<u64> {
 mod tests {
     use super::*;
     use crate::advisory::Ecosystem;
-    use crate::build::{Frozen, ImageRun};
-    use crate::request::{RequestInput, compile_request};
-    use crate::update::SeenImage;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
+    use crate::build::{Build, Frozen, ImageRun};
+    use crate::fixtures::{self, at, build, fix, image};
+    use crate::lacking::as_of;
 
     fn patch(number: u32, at_least: &[Fix], release: Option<&str>) -> Patch {
         let build: BuildId = format!("python-ml-x86_64-{number}").parse().unwrap();
+        let id = PatchId::of(&build, at_least, SecurityLevel::High, None).to_string();
         Patch {
-            id: PatchId::of(&build, at_least, SecurityLevel::High, None),
-            base: "amazon-linux-2023".parse().unwrap(),
-            base_image_id: "ami-00000001".parse().unwrap(),
-            level: SecurityLevel::High,
             advisories: vec!["ALAS2023-2026-1000".parse().unwrap()],
-            fixes: Vec::new(),
             at_least: at_least.to_vec(),
             release: release.map(str::to_owned),
-            reasons: Vec::new(),
-            found_at: at("2026-11-03T12:00:00Z"),
+            ..fixtures::patch(&id, SecurityLevel::High, at("2026-11-03T12:00:00Z"))
         }
     }
 
     fn running(carried: &[Patch], started_at: Option<&str>) -> Build {
         let arn = "arn:aws:imagebuilder:us-east-1:123456789012:image/prism-python-ml-x86-64/1.0.18/1";
         let id: BuildId = "python-ml-x86_64-18".parse().unwrap();
-        let input = RequestInput::for_updates(&id.target, Vec::new());
-        let requested_at = at("2026-11-03T10:00:00Z");
         Build {
-            request: compile_request(&input, &id.target, &[], carried, &crate::policy::Policy::default(), requested_at),
-            id,
-            request_id: "a".parse().unwrap(),
-            execution: "arn".into(),
-            joined: Vec::new(),
             frozen: Some(Frozen {
                 base: "amazon-linux-2023".parse().unwrap(),
                 base_image_id: "ami-00000001".parse().unwrap(),
                 root_device: None,
                 content_hash: "0123456789ab".into(),
+                built_from: None,
                 template: serde_json::Value::Null,
                 patch: FrozenPatch::of(carried, None),
                 regions: Vec::new(),
+                rates: None,
                 policy_version: 0,
             }),
-            reservation: None,
             run: started_at.map(|started_at| ImageRun { arn: arn.into(), started_at: at(started_at) }),
-            outcome: None,
-            published_at: None,
-            ending: None,
-            revision: 1,
+            ..build(id, carried, at("2026-11-03T10:00:00Z"))
         }
     }
 
@@ -222,12 +173,23 @@ mod tests {
         let locked = patch(17, &[fix("curl", "8.1")], Some("2023.9.20251117"));
         let (before, after) = (Some("2026-11-03T11:00:00Z"), Some("2026-11-03T13:00:00Z"));
         for began in [before, after, None] {
-            assert!(locked.is_brought_by(&running(std::slice::from_ref(&locked), began)));
-            assert!(!locked.is_brought_by(&running(&[], began)), "no build names the release by itself");
+            assert!(running(std::slice::from_ref(&locked), began).brings(&locked));
+            assert!(!running(&[], began).brings(&locked), "no build names the release by itself");
         }
-        assert!(!plain.is_brought_by(&running(&[], before)));
-        assert!(plain.is_brought_by(&running(&[], after)));
-        assert!(plain.is_brought_by(&running(&[], None)), "what has not begun yet will find the fix");
+        assert!(!running(&[], before).brings(&plain));
+        assert!(running(&[], after).brings(&plain));
+        assert!(running(&[], None).brings(&plain), "what has not begun yet will find the fix");
+    }
+
+    #[test]
+    fn an_image_lacks_what_it_or_one_before_it_on_the_same_base_image_was_found_to_lack() {
+        let found_during = patch(17, &[fix("curl", "8.1")], None);
+        let (before, after) = (Some("2026-11-03T11:00:00Z"), Some("2026-11-03T13:00:00Z"));
+        assert!(running(&[], before).lacks(&found_during));
+        assert!(!running(&[], after).lacks(&found_during));
+        assert!(running(&[], after).lacks(&patch(18, &[fix("curl", "8.1")], None)), "it is its own");
+        let elsewhere = Patch { base_image_id: "ami-00000002".parse().unwrap(), ..found_during };
+        assert!(!running(&[], before).lacks(&elsewhere));
     }
 
     #[test]
@@ -244,10 +206,6 @@ mod tests {
         let published = FrozenPatch::of(std::slice::from_ref(&newer), None).unwrap();
         assert_eq!(FrozenPatch::of(&[], Some(&published)).as_ref(), Some(&published), "nothing falls behind");
         assert_eq!(FrozenPatch::of(&[older], Some(&published)), Some(frozen));
-    }
-
-    fn fix(package: &str, version: &str) -> Fix {
-        Fix { package: package.into(), version: version.into() }
     }
 
     #[test]
@@ -269,17 +227,12 @@ mod tests {
     #[test]
     fn an_image_is_as_of_its_build_or_of_the_release_to_which_its_repositories_are_locked() {
         let al2023: Ecosystem = "amazon-linux-2023".parse().unwrap();
-        let own = |name: &str| SeenImage {
-            image_id: "ami-00000001".parse().unwrap(),
-            image_name: name.to_owned(),
-            created_at: Some(at("2026-10-20T00:00:00Z")),
-            root_device: None,
-        };
-        let base = own("al2023-ami-2023.9.20261017.0-kernel-6.1-x86_64");
-        let ecs = own("al2023-ami-ecs-hvm-2023.0.20261020");
+        let made = Some("2026-10-20T00:00:00Z");
+        let base = image("al2023-ami-2023.9.20261017.0-kernel-6.1-x86_64", made);
+        let ecs = image("al2023-ami-ecs-hvm-2023.0.20261020", made);
         let told = |ecosystem: &Ecosystem, release: Option<&str>, own| {
-            let fix = Fix { package: "openssl".into(), version: "1:3.2.2-1".into() };
-            let build = running(&[patch(17, &[fix], release)], Some("2026-11-03T11:00:00Z"));
+            let patch = patch(17, &[fix("openssl", "1:3.2.2-1")], release);
+            let build = running(&[patch], Some("2026-11-03T11:00:00Z"));
             as_of(Some(ecosystem), &build, own, at("2026-11-03T12:00:00Z")).to_string()
         };
         assert_eq!(told(&"ubuntu-22.04".parse().unwrap(), None, Some(&base)), "2026-11-03T11:00:00Z");

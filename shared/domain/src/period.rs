@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
-use jiff::ToSpan;
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use crate::money::MicroDollars;
 use crate::policy::Policy;
+use crate::text::{MalformedId, shown_as_stored, stored_as_text};
 use crate::zone::Zone;
 
 /// Who pays for a build.
@@ -24,23 +24,7 @@ pub enum BudgetSource {
     Emergency,
 }
 
-impl BudgetSource {
-    /// `daily`, `monthly` or `emergency`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Daily => "daily",
-            Self::Monthly => "monthly",
-            Self::Emergency => "emergency",
-        }
-    }
-}
-
-impl fmt::Display for BudgetSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+shown_as_stored!(BudgetSource);
 
 /// A calendar month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,14 +37,8 @@ impl Month {
         Self(day.first_of_month())
     }
 
-    /// Its first day.
-    #[must_use]
-    pub const fn first_day(self) -> Date {
-        self.0
-    }
-
-    fn next(self) -> Self {
-        Self(self.0.saturating_add(1.month()))
+    fn first_day_of_next(self) -> Date {
+        self.0.saturating_add(1.month())
     }
 }
 
@@ -72,8 +50,7 @@ impl fmt::Display for Month {
 
 /// One budget for one stretch of the calendar: what a limit holds for, and what money is booked in.
 /// Written `daily#2026-11-23`, `monthly#2026-11` or `emergency#2026-11`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Period {
     /// A day.
     Day(Date),
@@ -109,7 +86,7 @@ impl Period {
     pub fn ends(self, zone: &Zone) -> Timestamp {
         match self {
             Self::Day(day) => zone.start_of_day(day.tomorrow().unwrap_or(day)),
-            Self::Month(month) | Self::Emergency(month) => zone.start_of_day(month.next().first_day()),
+            Self::Month(month) | Self::Emergency(month) => zone.start_of_day(month.first_day_of_next()),
         }
     }
 }
@@ -135,49 +112,33 @@ impl fmt::Display for Period {
     }
 }
 
-/// A text that names no period.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is not a budget period; it looks like daily#2026-11-23, monthly#2026-11 or emergency#2026-11")]
-pub struct NotAPeriod;
-
 impl FromStr for Period {
-    type Err = NotAPeriod;
+    type Err = MalformedId;
 
-    fn from_str(text: &str) -> Result<Self, NotAPeriod> {
-        let (source, stretch) = text.split_once('#').ok_or(NotAPeriod)?;
-        let day = |text: &str| text.parse::<Date>().map_err(|_| NotAPeriod);
-        let month = || day(&format!("{stretch}-01")).map(Month::of);
-        let period = match source {
-            "daily" => Self::Day(day(stretch)?),
-            "monthly" => Self::Month(month()?),
-            "emergency" => Self::Emergency(month()?),
-            _ => return Err(NotAPeriod),
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        let parse = || {
+            let (source, stretch) = text.split_once('#')?;
+            let month = || format!("{stretch}-01").parse().ok().map(Month::of);
+            let period = match source {
+                "daily" => Self::Day(stretch.parse().ok()?),
+                "monthly" => Self::Month(month()?),
+                "emergency" => Self::Emergency(month()?),
+                _ => return None,
+            };
+            // One spelling a period, since it is a key.
+            (period.to_string() == text).then_some(period)
         };
-        // One spelling a period, since it is a key.
-        if period.to_string() == text { Ok(period) } else { Err(NotAPeriod) }
+        let allowed = "it looks like daily#2026-11-23, monthly#2026-11 or emergency#2026-11";
+        parse().ok_or(MalformedId { what: "a budget period", allowed })
     }
 }
 
-impl TryFrom<String> for Period {
-    type Error = NotAPeriod;
-    fn try_from(text: String) -> Result<Self, NotAPeriod> {
-        text.parse()
-    }
-}
-
-impl From<Period> for String {
-    fn from(period: Period) -> Self {
-        period.to_string()
-    }
-}
+stored_as_text!(Period);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
+    use crate::fixtures::at;
 
     fn told(source: BudgetSource, now: &str, zone: &str) -> Vec<String> {
         periods(source, at(now), &zone.parse().unwrap()).iter().map(ToString::to_string).collect()
@@ -227,7 +188,7 @@ mod tests {
             "weekly#2026-11",
             "Daily#2026-11-23",
         ] {
-            assert_eq!(text.parse::<Period>(), Err(NotAPeriod), "{text}");
+            assert!(text.parse::<Period>().is_err(), "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 mod input;
 mod notes;
 mod read;
+mod replaced;
 mod season;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +19,7 @@ use crate::window::TimeWindow;
 use crate::zone::Zone;
 
 pub use input::{FIELDS, ROOT, SEASONAL_FIELDS, SECURITY_FIELDS};
+pub use replaced::{ReplacedBaseImage, replaced_base_images};
 pub use season::{Break, PrecompilationRun, SeasonalPrecompilation, SeasonalSchedule, Semester};
 
 /// What the organisation wants. The default is what holds where nobody has set anything.
@@ -65,8 +67,12 @@ pub struct Policy {
     pub minimum_age: Vec<MinimumAge>,
     /// Whether templates are rebuilt on an older image when a base image goes back to it.
     pub rebuild_on_rollback: bool,
+    /// Whether templates that have changed since their image was made are rebuilt.
+    pub rebuild_on_change: bool,
     /// From how many returns within a day on a base image that flaps is not followed any more.
     pub quarantine_after: u32,
+    /// From how many failures on a rebuild is tried once a week only.
+    pub failure_limit: u32,
     /// From which probability of exploitation on a vulnerability counts as high at least.
     pub epss_threshold: Probability,
     /// Builds ahead of a semester.
@@ -237,7 +243,9 @@ impl Default for Policy {
             watch_regions: Vec::new(),
             minimum_age: Vec::new(),
             rebuild_on_rollback: false,
+            rebuild_on_change: true,
             quarantine_after: 3,
+            failure_limit: 5,
             epss_threshold: Probability::TENTH,
             seasonal_precompilation: None,
             semester_prep_window: None,
@@ -263,6 +271,12 @@ impl Policy {
             SecurityLevel::Medium => self.max_cost_by_level.medium,
             SecurityLevel::Low => self.max_cost_by_level.low,
         }
+    }
+
+    /// When an update of this level, seen at `from`, has to be in the images.
+    #[must_use]
+    pub fn deadline(&self, level: SecurityLevel, from: Timestamp) -> Timestamp {
+        duration::after(from, self.deadlines.of(level))
     }
 
     /// The base images that are watched.
@@ -306,12 +320,6 @@ impl Policy {
             },
             None => self.next_off_peak(now),
         }
-    }
-
-    /// The grant that pays for a template, if costs are booked against grants.
-    #[must_use]
-    pub fn grant_of(&self, template: &crate::id::TemplateName) -> Option<&Grant> {
-        self.grants.iter().find(|grant| self.budget_tracking && grant.templates.contains(template))
     }
 }
 

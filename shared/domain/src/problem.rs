@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::visible::{is_unseen, written_out};
+
 /// One fault of an input: the field, what was wrong with it, and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
@@ -33,23 +35,15 @@ fn sentence(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Text from outside, fit for a log line, an e-mail or a terminal: control characters (line breaks,
-/// escapes, bidirectional overrides) are shown as `\u{..}`, and what is over `limit` characters is cut
-/// with an ellipsis.
+/// Text from outside, fit for a log line, an e-mail or a terminal: control characters (line breaks, escapes) and what is
+/// not seen (directions, spaces of no width) are shown as `\u{..}`, and what is over `limit` characters is cut with an
+/// ellipsis.
 #[must_use]
 pub fn printable(text: &str, limit: usize) -> String {
-    let mut out = String::new();
-    for (count, c) in text.chars().enumerate() {
-        if count == limit {
-            out.push('…');
-            break;
-        }
-        let bidirectional = matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}');
-        if c.is_control() || bidirectional || matches!(c, '\u{2028}' | '\u{2029}') {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
+    let end = text.char_indices().nth(limit).map(|(end, _)| end);
+    let mut out = written_out(&text[..end.unwrap_or(text.len())], |c, before| c.is_control() || is_unseen(c, before));
+    if end.is_some() {
+        out.push('…');
     }
     out
 }

@@ -3,10 +3,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::approval::{ApprovalFor, approval_for};
+use crate::due::{LEFT_BEHIND, not_rebuilt};
 use crate::id::{AmiId, Target};
 use crate::policy::Policy;
 use crate::request::{RequestInput, compile_request};
-use crate::slot::{Approval, Demand, Slot, needs_approval, slot};
+use crate::slot::{Demand, Slot, slot};
 use crate::update::{BaseImageUpdate, Direction, TrackedImage};
 
 /// A template whose published image stands on the base image.
@@ -18,6 +20,8 @@ pub struct Dependant {
     pub base_image_id: Option<AmiId>,
     /// How long its next build is expected to run.
     pub expected: SignedDuration,
+    /// Whether its template is for another architecture now, and nobody asked for this one by its name.
+    pub left_behind: bool,
     /// Why it cannot be built, or is not to be, if so.
     pub hindrance: Option<String>,
 }
@@ -30,7 +34,7 @@ pub struct Planned {
     /// When it starts and who pays, once it is approved.
     pub slot: Slot,
     /// What a person has to approve before that, if anything.
-    pub approval: Option<Approval>,
+    pub approval: Option<ApprovalFor>,
 }
 
 /// The response to a move: every dependant is planned, skipped or hindered.
@@ -60,10 +64,12 @@ pub fn respond(
     let withdrawn_images = if back { withdrawn(update, tracked) } else { Vec::new() };
     let mut response = Response::default();
     for dependant in dependants {
-        let Dependant { target, base_image_id, expected, hindrance } = dependant;
+        let Dependant { target, base_image_id, expected, left_behind, hindrance } = dependant;
         let withdrawn = back && base_image_id.as_ref().is_none_or(|stands_on| withdrawn_images.contains(&stands_on));
         let skipped = if base_image_id.as_ref() == Some(current) {
             Some(format!("its image stands on {current} already"))
+        } else if left_behind {
+            Some(LEFT_BEHIND.to_owned())
         } else if back && !withdrawn {
             Some(format!("its image does not stand on {} or another that was withdrawn", update.previous_image_id))
         } else if back && !policy.rebuild_on_rollback {
@@ -94,16 +100,6 @@ fn withdrawn<'a>(update: &'a BaseImageUpdate, tracked: &'a TrackedImage) -> Vec<
     std::iter::once(&update.previous_image_id).chain(newer).collect()
 }
 
-/// Why a template on a withdrawn image is not rebuilt.
-#[must_use]
-pub fn not_rebuilt(update: &BaseImageUpdate) -> String {
-    format!(
-        "its base image went back from {} to the older {}: it is not rebuilt on that, since rebuild_on_rollback is \
-         false in the policy",
-        update.previous_image_id, update.image_id
-    )
-}
-
 /// The rebuild of a target, by the same rules by which it will be queued.
 fn planned(
     target: Target,
@@ -112,10 +108,11 @@ fn planned(
     policy: &Policy,
     now: Timestamp,
 ) -> Planned {
-    let input = RequestInput::for_updates(&target, vec![update.id.clone()]);
+    let input = RequestInput::only_if_due(&target);
     let request = compile_request(&input, &target, std::slice::from_ref(update), &[], policy, now);
     let demand = Demand::of(&request, expected);
-    Planned { target, slot: slot(&demand, policy, now), approval: needs_approval(&demand, policy) }
+    let approval = approval_for(demand.urgency, demand.by_hand, policy);
+    Planned { target, slot: slot(&demand, policy, now), approval }
 }
 
 #[cfg(test)]
@@ -123,10 +120,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fixtures::{self, at};
     use crate::level::SecurityLevel;
-    use crate::update::{PastImage, SeenImage};
+    use crate::seen_image::SeenImage;
+    use crate::update::PastImage;
 
-    const NOW: &str = "2026-11-23T17:00:00Z";
+    fn now() -> Timestamp {
+        at("2026-11-23T17:00:00Z")
+    }
 
     fn ami(number: u8) -> AmiId {
         format!("ami-000000{number:02}").parse().unwrap()
@@ -135,39 +136,32 @@ mod tests {
     /// From the first image to the second, or back from the second to the first.
     fn update(direction: Direction) -> BaseImageUpdate {
         let (from, to) = if direction == Direction::Back { (2, 1) } else { (1, 2) };
-        let json = serde_json::json!({
-            "id": "ubuntu-22.04/x86_64/us-east-1/1", "image_id": ami(to), "image_name": "next",
-            "previous_image_id": ami(from), "previous_image_name": "previous", "direction": direction,
-            "update_type": "security", "security_level": SecurityLevel::High, "confidence": "unknown", "cves": [],
-            "reasons": [], "updated_at": NOW, "changelog_url": null
-        });
-        serde_json::from_value(json).unwrap()
+        BaseImageUpdate { image_id: ami(to), previous_image_id: ami(from), direction, ..fixtures::update() }
     }
 
     fn dependant(name: &str, stands_on: Option<u8>) -> Dependant {
-        let target =
-            Target { template: name.parse().unwrap(), architecture: crate::architecture::Architecture::X86_64 };
         Dependant {
-            target,
+            target: fixtures::target(name),
             base_image_id: stands_on.map(ami),
             expected: SignedDuration::from_mins(45),
+            left_behind: false,
             hindrance: None,
         }
     }
 
     /// The n-th image, made on the n-th of November.
     fn image(number: u8) -> SeenImage {
-        let created_at = Some(format!("2026-11-{number:02}T00:00:00Z").parse().unwrap());
-        SeenImage { image_id: ami(number), image_name: "name".into(), created_at, root_device: None }
+        let created_at = Some(at(&format!("2026-11-{number:02}T00:00:00Z")));
+        SeenImage { created_at, ..SeenImage::new(ami(number), "name") }
     }
 
     /// A base image that is the first of these by now, and was the others before, the newest first.
     fn tracked(images: &[u8]) -> TrackedImage {
-        let past = |number: &u8| PastImage { image: image(*number), until: NOW.parse().unwrap() };
+        let past = |number: &u8| PastImage { image: image(*number), until: now() };
         TrackedImage {
             id: update(Direction::Forward).id.image,
             current: image(images[0]),
-            since: NOW.parse().unwrap(),
+            since: now(),
             sequence: 1,
             past: images[1..].iter().map(past).collect(),
             returns: Vec::new(),
@@ -176,7 +170,7 @@ mod tests {
     }
 
     fn respond_to(direction: Direction, current: u8, dependants: Vec<Dependant>, policy: &Policy) -> Response {
-        respond(&update(direction), &tracked(&[current]), dependants, policy, NOW.parse().unwrap())
+        respond(&update(direction), &tracked(&[current]), dependants, policy, now())
     }
 
     #[test]
@@ -191,8 +185,7 @@ mod tests {
         };
         let told_of = |update: &BaseImageUpdate| {
             let dependants = (2..=5).map(|number| dependant(&format!("on-{number}"), Some(number)));
-            let now = NOW.parse().unwrap();
-            let response = respond(update, &tracked(&[3, 5, 4, 2]), dependants, &Policy::default(), now);
+            let response = respond(update, &tracked(&[3, 5, 4, 2]), dependants, &Policy::default(), now());
             response.kept.iter().map(|target| target.template.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(told_of(&back), ["on-4", "on-5"]);
@@ -284,11 +277,10 @@ mod tests {
         ) {
             let policy = Policy { low_needs_approval: low, emergency_needs_approval: emergency, ..Policy::default() };
             let update = BaseImageUpdate { security_level: level, ..update(Direction::Forward) };
-            let now = NOW.parse().unwrap();
-            let response = respond(&update, &tracked(&[2]), [dependant("python-ml", Some(1))], &policy, now);
+            let response = respond(&update, &tracked(&[2]), [dependant("python-ml", Some(1))], &policy, now());
             let expected = match level {
-                SecurityLevel::Low if low => Some(Approval::LowUrgency),
-                SecurityLevel::Critical if emergency => Some(Approval::EmergencyMoney),
+                SecurityLevel::Low if low => Some(ApprovalFor::LowUpdate),
+                SecurityLevel::Critical if emergency => Some(ApprovalFor::EmergencyMoney),
                 _ => None,
             };
             prop_assert_eq!(response.plans[0].approval, expected);

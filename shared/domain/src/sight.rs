@@ -9,7 +9,8 @@ use serde::Deserialize;
 use crate::catalogue::{Owner, Source};
 use crate::id::AmiId;
 use crate::problem::printable;
-use crate::update::{SeenImage, TrackedImage};
+use crate::seen_image::SeenImage;
+use crate::update::TrackedImage;
 use crate::watch::TroubleKind;
 
 /// The longest name or value that a sentence quotes, in characters.
@@ -61,20 +62,16 @@ pub fn believed(
     let Some(PublicImage { owner: owns, architecture, image }) = described else {
         return Err((TroubleKind::Absent, format!("names {id}, which does not exist")));
     };
-    if owns != owner.as_str() {
-        let sentence = format!("names {id}, which belongs to {} and not to {}", printable(owns, QUOTED), owner);
-        return Err((TroubleKind::Foreign, sentence));
-    }
-    if !source.admits(&image.image_name) {
-        let sentence = format!("names {id}, which is something else: {}", printable(&image.image_name, QUOTED));
-        return Err((TroubleKind::Foreign, sentence));
-    }
-    if let Some(other) = architecture.as_ref().filter(|other| *other != source.architecture.as_str()) {
-        let sentence =
-            format!("names {id}, which is for {} and not for {}", printable(other, QUOTED), source.architecture);
-        return Err((TroubleKind::Foreign, sentence));
-    }
-    Ok(image.clone())
+    let what = if owns != owner.as_str() {
+        format!("belongs to {} and not to {owner}", printable(owns, QUOTED))
+    } else if !source.admits(&image.image_name) {
+        format!("is something else: {}", printable(&image.image_name, QUOTED))
+    } else if let Some(other) = architecture.as_ref().filter(|other| *other != source.architecture.as_str()) {
+        format!("is for {} and not for {}", printable(other, QUOTED), source.architecture)
+    } else {
+        return Ok(image.clone());
+    };
+    Err((TroubleKind::Foreign, format!("names {id}, which {what}")))
 }
 
 /// What orders releases: the version in their names where that counts, when they were made, then their names, then

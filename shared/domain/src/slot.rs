@@ -1,17 +1,15 @@
 //! When a build is to start, and who pays for it.
 
-use std::fmt;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::duration::{after, before, humanize, relative};
-use crate::id::UpdateId;
+use crate::approval::Causes;
+use crate::duration::{before, humanize, relative};
 use crate::ledger::BudgetSource;
-use crate::level::Urgency;
+use crate::level::{SecurityLevel, Urgency};
 use crate::policy::{Policy, Start};
-use crate::request::{BuildTrigger, CompilationRequest, PRIORITY_HIGH};
-use crate::update::BaseImageUpdate;
+use crate::request::{BuildTrigger, CompilationRequest, PRIORITY_HIGH, priority_of};
+use crate::soak::Soak;
 use crate::zone::Zone;
 
 /// What a build demands of the schedule.
@@ -29,10 +27,15 @@ pub struct Demand {
     #[serde(with = "crate::duration::text")]
     pub expected: SignedDuration,
     /// Until when it waits for others to meet its base image first, if it does.
-    #[serde(default)]
     pub not_before: Option<Soak>,
-    /// Whether a person asked for it or approved it.
-    pub approved: bool,
+    /// Whether a person asked for it, which approves low-level updates but no emergency money.
+    #[serde(alias = "approved")]
+    pub by_hand: bool,
+    /// The worst level of its updates and patches; none: it has none, or is of an earlier version.
+    pub level: Option<SecurityLevel>,
+    /// What it is for. Nothing, in items of earlier versions.
+    #[serde(default)]
+    pub causes: Causes,
 }
 
 impl Demand {
@@ -46,47 +49,18 @@ impl Demand {
             deadline: request.deadline,
             expected,
             not_before: request.not_before.clone(),
-            approved: request.approved,
+            by_hand: request.by_hand,
+            level: request.level,
+            causes: Causes::of(request),
         }
     }
-}
 
-/// A base image has to be out for so long before templates are rebuilt on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Soak {
-    /// Until when a build waits for that.
-    pub until: Timestamp,
-    /// Which: the move that brought it.
-    pub update: UpdateId,
-    /// For how long it then has been out.
-    #[serde(with = "crate::duration::text")]
-    pub age: SignedDuration,
-}
-
-impl Soak {
-    /// What an update has to wait for by the policy, if anything. Its image is out since it was seen: vendors publish
-    /// what they made hours or days before, and until then nobody has met it.
+    /// The same without the urgent request of a person, if updates or patches are left to build for.
     #[must_use]
-    pub fn of(update: &BaseImageUpdate, policy: &Policy) -> Option<Self> {
-        let age = policy.minimum_age(&update.id.image.name, update.security_level);
-        let until = after(update.updated_at, age);
-        (age > SignedDuration::ZERO).then(|| Self { until, update: update.id.clone(), age })
-    }
-
-    /// What a build waits for that answers two requests: the later wait, since it will stand on the newest base image,
-    /// whichever of them asked for that. An update that both answer was judged worse meanwhile if one of them waits less
-    /// long: that counts.
-    #[must_use]
-    pub fn of_both(one: &CompilationRequest, other: &CompilationRequest) -> Option<Self> {
-        let counting = |request: &CompilationRequest, beside: &CompilationRequest| {
-            let waits = beside.not_before.as_ref().map(|soak| soak.until);
-            let soak = request.not_before.as_ref();
-            soak.filter(|it| !beside.base_image_updates.contains(&it.update) || waits >= Some(it.until)).cloned()
-        };
-        counting(one, other)
-            .into_iter()
-            .chain(counting(other, one))
-            .max_by(|one, other| (one.until, &one.update).cmp(&(other.until, &other.update)))
+    pub fn without_urgent_request(&self) -> Option<Self> {
+        let level = self.level.filter(|_| self.causes.urgent_request.is_some())?;
+        let causes = Causes { urgent_request: None, ..self.causes.clone() };
+        Some(Self { urgency: level.into(), priority: priority_of(level), causes, ..self.clone() })
     }
 }
 
@@ -101,44 +75,21 @@ pub struct Slot {
     pub reason: String,
 }
 
-/// What a person has to approve before a build starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Approval {
-    /// A low-level update.
-    LowUrgency,
-    /// Emergency money.
-    EmergencyMoney,
-}
-
-/// To stand behind `waits for approval, since`.
-impl fmt::Display for Approval {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::LowUrgency => "its update is of low level",
-            Self::EmergencyMoney => "it takes emergency money",
-        })
-    }
-}
-
-/// What a person still has to approve before a build starts, if anything.
+/// Whether a build keeps to the off-peak window whatever its deadline: nothing but popularity or a changed template asks for
+/// it.
 #[must_use]
-pub fn needs_approval(demand: &Demand, policy: &Policy) -> Option<Approval> {
-    match demand.urgency {
-        _ if demand.approved => None,
-        Urgency::Low if policy.low_needs_approval => Some(Approval::LowUrgency),
-        Urgency::Critical if policy.emergency_needs_approval => Some(Approval::EmergencyMoney),
-        _ => None,
-    }
+pub fn is_off_peak_only(demand: &Demand) -> bool {
+    matches!(demand.trigger, BuildTrigger::Popularity | BuildTrigger::Scheduled)
 }
 
 /// When a build is to start. Critical: now, on emergency money. High: in the urgent window, on the
 /// day's. Popular: in the off-peak window, on the day's. Else: when the budget allows, on the month's;
 /// in the off-peak window if policy prefers that. Where a window would open too late for the deadline,
-/// the latest start that still meets it. A build that popularity alone asks for keeps to the window.
+/// the latest start that still meets it. A build for popularity or a changed template alone keeps to the window.
 /// Whatever is not critical waits until its base image has been out long enough, but no longer than the deadline allows.
 #[must_use]
 pub fn slot(demand: &Demand, policy: &Policy, now: Timestamp) -> Slot {
-    let off_peak_only = demand.trigger == BuildTrigger::Popularity;
+    let off_peak_only = is_off_peak_only(demand);
     let latest = before(demand.deadline, demand.expected).max(now);
     let soak = demand.not_before.as_ref().filter(|soak| soak.until > now && demand.urgency != Urgency::Critical);
     let from = soak.map_or(now, |soak| if off_peak_only { soak.until } else { soak.until.min(latest) });
@@ -171,18 +122,9 @@ pub fn slot(demand: &Demand, policy: &Policy, now: Timestamp) -> Slot {
     Slot { at, source, reason }
 }
 
-impl Soak {
-    /// To stand behind `waits`.
-    fn sentence(&self) -> String {
-        format!("until {} has been out for {}", self.update.image.name, humanize(self.age))
-    }
-}
-
 /// The reason to start before a base image has been out long enough.
 fn cut_short(soak: &Soak, from: Timestamp, demand: &Demand, policy: &Policy, now: Timestamp) -> String {
-    let zone = &policy.zone;
-    let start = if from <= now { "starts now".to_owned() } else { format!("starts {}", told(zone, from, now)) };
-    let due = zone.clock(demand.deadline, now);
+    let (start, due) = (starts(&policy.zone, from, now), policy.zone.clock(demand.deadline, now));
     let (base, age) = (&soak.update.image.name, humanize(soak.age));
     if demand.deadline <= now {
         format!("{start}, since it was due by {due}, though {base} has not been out for {age} yet")
@@ -195,8 +137,7 @@ fn cut_short(soak: &Soak, from: Timestamp, demand: &Demand, policy: &Policy, now
 fn too_late(window: &Start, latest: Timestamp, demand: &Demand, now: Timestamp) -> String {
     let opens = window.zone.clock(window.at, now);
     let due = window.zone.clock(demand.deadline, now);
-    let start =
-        if latest <= now { "starts now".to_owned() } else { format!("starts {}", told(&window.zone, latest, now)) };
+    let start = starts(&window.zone, latest, now);
     let name = &window.in_window;
     if demand.deadline <= now {
         format!("{start}, since it was due by {due}: {name} opens {opens}")
@@ -205,7 +146,12 @@ fn too_late(window: &Start, latest: Timestamp, demand: &Demand, now: Timestamp) 
     }
 }
 
-fn told(zone: &Zone, at: Timestamp, now: Timestamp) -> String {
+fn starts(zone: &Zone, at: Timestamp, now: Timestamp) -> String {
+    if at <= now { "starts now".to_owned() } else { format!("starts {}", told(zone, at, now)) }
+}
+
+/// An instant by the clock of `zone` and from `now`: `02:00 UTC (in 9 hours)`.
+pub(crate) fn told(zone: &Zone, at: Timestamp, now: Timestamp) -> String {
     format!("{} ({})", zone.clock(at, now), relative(at, now))
 }
 

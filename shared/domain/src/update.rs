@@ -1,61 +1,25 @@
 //! Public base images, and what it means when one moves.
 
-use std::fmt;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::advisory::CveId;
-use crate::assessment::{Assessment, FixedCve, without_evidence};
+use crate::assessment::{Assessment, FixedCve, UpdateType, without_evidence};
 use crate::catalogue::Source;
 use crate::duration::{after, before};
 use crate::id::{AmiId, TrackedImageId, UpdateId};
 use crate::level::{Confidence, SecurityLevel};
+use crate::seen_image::SeenImage;
 
 /// How many of a base image's past images are remembered, to know one that comes back.
 const REMEMBERED: usize = 20;
 
 /// Within how long returns are counted that make a base image one that flaps.
-const FLAPPING: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const FLAPPING: SignedDuration = SignedDuration::from_hours(24);
 
 /// For how long a base image that flapped has to name the same image before it is followed again, unless its vendor
 /// releases a newer one.
 pub const CALM: SignedDuration = SignedDuration::from_hours(6);
-
-/// What kind of update a base image brings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum UpdateType {
-    /// It fixes vulnerabilities, or may.
-    Security,
-    /// It brings new features.
-    Feature,
-    /// Neither is known of it.
-    Maintenance,
-}
-
-impl fmt::Display for UpdateType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Security => "security",
-            Self::Feature => "feature",
-            Self::Maintenance => "maintenance",
-        })
-    }
-}
-
-/// What a look at the source of a base image found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeenImage {
-    /// The image.
-    pub image_id: AmiId,
-    /// Its name, as its owner wrote it: untrusted text.
-    pub image_name: String,
-    /// When its owner made it, where EC2 tells.
-    pub created_at: Option<Timestamp>,
-    /// The device of its root volume, where EC2 tells.
-    pub root_device: Option<String>,
-}
 
 /// A public image that is watched, and what it was when it last moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +39,6 @@ pub struct TrackedImage {
     #[serde(default)]
     pub returns: Vec<Timestamp>,
     /// Why it is not followed for now, if it is not.
-    #[serde(default)]
     pub quarantine: Option<Quarantine>,
 }
 
@@ -120,14 +83,12 @@ pub struct BaseImageUpdate {
     /// That image's name: untrusted text.
     pub image_name: String,
     /// When its owner made that image, where EC2 tells.
-    #[serde(default)]
     pub image_created_at: Option<Timestamp>,
     /// The image it moved from.
     pub previous_image_id: AmiId,
     /// That image's name: untrusted text.
     pub previous_image_name: String,
     /// When its owner made that one, where EC2 tells.
-    #[serde(default)]
     pub previous_created_at: Option<Timestamp>,
     /// On or back.
     #[serde(default)]
@@ -151,7 +112,6 @@ pub struct BaseImageUpdate {
     /// When it was seen.
     pub updated_at: Timestamp,
     /// When it was last judged on evidence; nothing until it was.
-    #[serde(default)]
     pub assessed_at: Option<Timestamp>,
     /// Where its publisher tells what changed.
     pub changelog_url: Option<String>,
@@ -307,6 +267,19 @@ fn moved(
 }
 
 impl TrackedImage {
+    /// The image of this id, if that is what it is or was, as far as is remembered.
+    #[must_use]
+    pub fn image(&self, id: &AmiId) -> Option<&SeenImage> {
+        let past = self.past.iter().map(|past| &past.image);
+        std::iter::once(&self.current).chain(past).find(|image| image.image_id == *id)
+    }
+
+    /// The image of this id, or the current one, if no id is given or that is not known.
+    #[must_use]
+    pub fn image_or_current(&self, id: Option<&AmiId>) -> &SeenImage {
+        id.and_then(|id| self.image(id)).unwrap_or(&self.current)
+    }
+
     fn has_been(&self, seen: &SeenImage) -> bool {
         self.past.iter().any(|past| past.image.image_id == seen.image_id)
     }

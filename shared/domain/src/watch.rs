@@ -1,13 +1,12 @@
 //! Whether a hint is worth a look; what can go wrong when a base image is looked at, for how long it has, and who hears of
 //! it.
 
-use std::fmt;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::duration::after;
-use crate::id::TrackedImageId;
+use crate::id::{AmiId, TrackedImageId};
+use crate::text::shown_as_stored;
 
 /// For how long after a look has begun a hint brings no other: one release is announced by many messages.
 const HINTS_REST: SignedDuration = SignedDuration::from_mins(1);
@@ -37,19 +36,6 @@ pub enum TroubleKind {
 }
 
 impl TroubleKind {
-    /// In one word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Withdrawn => "withdrawn",
-            Self::Absent => "absent",
-            Self::Foreign => "foreign",
-            Self::Unreachable => "unreachable",
-            Self::Throttled => "throttled",
-        }
-    }
-
     /// Whether it says nothing of the image: its source could not be asked.
     #[must_use]
     pub const fn is_of_the_asking(self) -> bool {
@@ -68,11 +54,7 @@ impl TroubleKind {
     }
 }
 
-impl fmt::Display for TroubleKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+shown_as_stored!(TroubleKind);
 
 /// What goes wrong with a base image, from the first look that found it so to the first that does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +69,24 @@ pub struct Trouble {
     pub since: Timestamp,
     /// When people were told, if they were.
     pub told_at: Option<Timestamp>,
+    /// The image, if it is what the base image was at the last look and does not exist any more: no build can stand on it.
+    pub gone: Option<AmiId>,
+}
+
+/// How often at the least the images that parameters name are described again, though the parameters stand: a vendor may
+/// delete an image and leave the parameter.
+const DESCRIBED_EVERY: SignedDuration = SignedDuration::from_hours(4);
+
+/// How often base images are looked at.
+const LOOKED_AT_EVERY: SignedDuration = SignedDuration::from_mins(15);
+
+/// Whether the image in this place of the list of all is described again at a look: at each look a part of them, so that
+/// each has its turn within four hours.
+#[must_use]
+pub fn is_described_again(place: usize, now: Timestamp) -> bool {
+    let looks = DESCRIBED_EVERY.as_secs() / LOOKED_AT_EVERY.as_secs();
+    let look = now.as_second().div_euclid(LOOKED_AT_EVERY.as_secs());
+    i64::try_from(place).is_ok_and(|place| (place - look).rem_euclid(looks) == 0)
 }
 
 /// What becomes of the record of an image's trouble after a look.
@@ -131,7 +131,7 @@ pub fn trouble(
             }
         }
         (_, Some((kind, detail))) => {
-            TroubleChange::Begins(Trouble { id: id.clone(), kind, detail, since: now, told_at: None })
+            TroubleChange::Begins(Trouble { id: id.clone(), kind, detail, since: now, told_at: None, gone: None })
         }
     }
 }
@@ -141,13 +141,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fixtures;
 
     fn id() -> TrackedImageId {
-        TrackedImageId {
-            name: "ubuntu-22.04".parse().unwrap(),
-            architecture: crate::architecture::Architecture::X86_64,
-            region: "us-east-1".parse().unwrap(),
-        }
+        fixtures::update().id.image
     }
 
     fn at(minutes: i64) -> Timestamp {
@@ -155,7 +152,7 @@ mod tests {
     }
 
     fn begun(kind: TroubleKind) -> Trouble {
-        Trouble { id: id(), kind, detail: "why".into(), since: at(0), told_at: None }
+        Trouble { id: id(), kind, detail: "why".into(), since: at(0), told_at: None, gone: None }
     }
 
     fn found(kind: TroubleKind) -> (TroubleKind, String) {
@@ -171,6 +168,14 @@ mod tests {
         let TroubleChange::Tell(told) = look(&known, 60) else { panic!("it should be told") };
         assert_eq!((told.told_at, told.since), (Some(at(60)), at(0)));
         assert_eq!(look(&told, 6000), TroubleChange::None);
+    }
+
+    #[test]
+    fn every_image_is_described_again_once_in_four_hours() {
+        for place in 0..98 {
+            let turns = (0..16).filter(|look| is_described_again(place, at(look * 15)));
+            assert_eq!(turns.count(), 1, "{place}");
+        }
     }
 
     #[test]
@@ -203,30 +208,25 @@ mod tests {
         assert_eq!(trouble(&id(), Some(&next), None, at(6)), TroubleChange::Ends);
     }
 
-    const KINDS: [TroubleKind; 6] = [
-        TroubleKind::Missing,
-        TroubleKind::Withdrawn,
-        TroubleKind::Absent,
-        TroubleKind::Foreign,
-        TroubleKind::Unreachable,
-        TroubleKind::Throttled,
-    ];
+    use TroubleKind::{Absent, Foreign, Missing, Throttled, Unreachable, Withdrawn};
 
     proptest! {
         /// However often its source can't be asked in between, a trouble begins once and is told once.
         #[test]
         fn what_a_source_said_stands_while_it_cannot_be_asked(
-            said in 0_usize..4, failures in prop::collection::vec(4_usize..6, 0..20), step in 1_i64..60,
+            said in prop::sample::select(vec![Missing, Withdrawn, Absent, Foreign]),
+            failures in prop::collection::vec(prop::sample::select(vec![Unreachable, Throttled]), 0..20),
+            step in 1_i64..60,
         ) {
-            let mut known = begun(KINDS[said]);
+            let mut known = begun(said);
             let mut told = 0;
             for (place, kind) in failures.into_iter().flat_map(|failure| [failure, said]).enumerate() {
                 let now = at(step * (1 + i64::try_from(place).unwrap()));
-                match trouble(&id(), Some(&known), Some(found(KINDS[kind])), now) {
+                match trouble(&id(), Some(&known), Some(found(kind)), now) {
                     TroubleChange::Tell(next) => (known, told) = (next, told + 1),
                     change => prop_assert_eq!(change, TroubleChange::None),
                 }
-                prop_assert_eq!((known.kind, known.since), (KINDS[said], at(0)));
+                prop_assert_eq!((known.kind, known.since), (said, at(0)));
             }
             prop_assert!(told <= 1);
         }

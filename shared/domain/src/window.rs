@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use jiff::civil::{Date, Time};
 use jiff::{Timestamp, ToSpan};
-use serde::{Deserialize, Serialize};
 
+use crate::text::stored_as_text;
 use crate::zone::Zone;
 
 /// A daily window, such as `02:00-06:00 America/New_York`. It may cross midnight.
@@ -15,8 +15,7 @@ use crate::zone::Zone;
 /// instant of the jump; a window that lies wholly in the jump doesn't happen that day; where clocks go
 /// back, the window runs once, from the first time that clocks show its start to the last time that
 /// they come to its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeWindow {
     start: Time,
     /// Midnight is the end of the day. The start only where both are midnight: the whole day.
@@ -56,13 +55,6 @@ impl TimeWindow {
         Self { start: Time::constant(2, 0, 0, 0), end: Time::constant(6, 0, 0, 0), zone }
     }
 
-    /// Every day between two times of the day. `None` where both are the same, other than midnight,
-    /// which is the whole day.
-    #[must_use]
-    pub fn new(start: Time, end: Time, zone: Zone) -> Option<Self> {
-        (start != end || start == Time::midnight()).then_some(Self { start, end, zone })
-    }
-
     /// Reads a window, in `zone` unless it names its own.
     ///
     /// # Errors
@@ -79,7 +71,7 @@ impl TimeWindow {
             return Err(NotAWindow::Empty);
         }
         let zone = if name.is_empty() { zone.clone() } else { name.parse().map_err(|_| NotAWindow::Zone)? };
-        Self::new(time(start), time(end), zone).ok_or(NotAWindow::Empty)
+        Ok(Self { start: time(start), end: time(end), zone })
     }
 
     /// The zone in which its times are read.
@@ -154,18 +146,7 @@ impl FromStr for TimeWindow {
     }
 }
 
-impl TryFrom<String> for TimeWindow {
-    type Error = NotAWindow;
-    fn try_from(text: String) -> Result<Self, NotAWindow> {
-        text.parse()
-    }
-}
-
-impl From<TimeWindow> for String {
-    fn from(window: TimeWindow) -> Self {
-        window.to_string()
-    }
-}
+stored_as_text!(TimeWindow);
 
 #[cfg(test)]
 mod tests;

@@ -8,21 +8,16 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
-use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
-use serde::{Deserialize, Serialize};
+use jiff::tz::{AmbiguousOffset, AmbiguousTimestamp, TimeZone, TimeZoneDatabase};
+
+use crate::text::{MalformedId, stored_as_text};
 
 /// A time zone such as `America/New_York`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
     rules: TimeZone,
     name: String,
 }
-
-/// A text that names no time zone. Reads on from the field.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is not a time zone; give an IANA name such as UTC, America/New_York or Europe/Berlin")]
-pub struct NotAZone;
 
 impl Zone {
     /// Coordinated universal time.
@@ -65,28 +60,26 @@ impl Zone {
     /// forward, the instant at which they do.
     #[must_use]
     pub fn first(&self, local: DateTime) -> Timestamp {
-        self.resolve(local, Side::First)
+        self.resolve(local, AmbiguousTimestamp::earlier)
     }
 
     /// The last instant at which clocks come to show this time: when clocks go back over it, the
     /// second one; in a gap, the instant at which clocks go forward.
     #[must_use]
     pub fn last(&self, local: DateTime) -> Timestamp {
-        self.resolve(local, Side::Last)
+        self.resolve(local, AmbiguousTimestamp::later)
     }
 
-    fn resolve(&self, local: DateTime, side: Side) -> Timestamp {
+    fn resolve(&self, local: DateTime, of_two: fn(AmbiguousTimestamp) -> Result<Timestamp, jiff::Error>) -> Timestamp {
         let ambiguous = self.rules.to_ambiguous_timestamp(local);
-        let resolved = match (ambiguous.offset(), side) {
-            (AmbiguousOffset::Gap { after, .. }, _) => {
-                // Read with the later offset, a time in a gap lies before the jump.
-                ambiguous.earlier().map(|before| {
-                    let jump = self.rules.following(before).take(4).find(|t| t.offset() == after);
-                    jump.map_or(before, |jump| jump.timestamp())
-                })
-            }
-            (_, Side::First) => ambiguous.earlier(),
-            (_, Side::Last) => ambiguous.later(),
+        let resolved = if let AmbiguousOffset::Gap { after, .. } = ambiguous.offset() {
+            // Read with the later offset, a time in a gap lies before the jump.
+            ambiguous.earlier().map(|before| {
+                let jump = self.rules.following(before).take(4).find(|t| t.offset() == after);
+                jump.map_or(before, |jump| jump.timestamp())
+            })
+        } else {
+            of_two(ambiguous)
         };
         resolved.unwrap_or(if local.year() < 0 { Timestamp::MIN } else { Timestamp::MAX })
     }
@@ -104,12 +97,6 @@ impl Zone {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Side {
-    First,
-    Last,
-}
-
 impl Default for Zone {
     fn default() -> Self {
         Self::utc()
@@ -123,42 +110,29 @@ impl fmt::Display for Zone {
 }
 
 impl FromStr for Zone {
-    type Err = NotAZone;
+    type Err = MalformedId;
 
-    fn from_str(text: &str) -> Result<Self, NotAZone> {
-        let rules = TimeZoneDatabase::bundled().get(text).map_err(|_| NotAZone)?;
-        let name = rules.iana_name().filter(|_| !rules.is_unknown()).ok_or(NotAZone)?.to_owned();
-        Ok(Self { rules, name })
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        let rules = TimeZoneDatabase::bundled().get(text).ok().filter(|rules| !rules.is_unknown());
+        let zone = rules.and_then(|rules| Some(Self { name: rules.iana_name()?.to_owned(), rules }));
+        let allowed = "give an IANA name such as UTC, America/New_York or Europe/Berlin";
+        zone.ok_or(MalformedId { what: "a time zone", allowed })
     }
 }
 
-impl TryFrom<String> for Zone {
-    type Error = NotAZone;
-    fn try_from(text: String) -> Result<Self, NotAZone> {
-        text.parse()
-    }
-}
-
-impl From<Zone> for String {
-    fn from(zone: Zone) -> Self {
-        zone.name
-    }
-}
+stored_as_text!(Zone);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
+    use crate::fixtures::at;
 
     #[test]
     fn a_zone_goes_by_its_iana_name() {
         assert_eq!("america/new_york".parse::<Zone>().unwrap().name(), "America/New_York");
         assert_eq!("utc".parse::<Zone>().unwrap(), Zone::utc());
         for text in ["", "EST5EDT4", "Mars/Olympus", "Etc/Unknown", "../etc/passwd"] {
-            assert_eq!(text.parse::<Zone>(), Err(NotAZone), "{text}");
+            assert!(text.parse::<Zone>().is_err(), "{text}");
         }
         let zone: Zone = serde_json::from_str(r#""Europe/Berlin""#).unwrap();
         assert_eq!(serde_json::to_string(&zone).unwrap(), r#""Europe/Berlin""#);

@@ -5,22 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use prism_domain::advisory::AdvisoryId;
+use prism_domain::approval::ApprovalFor;
 use prism_domain::architecture::Architecture;
 use prism_domain::build::{Build, Frozen, ImageOutcome, ImageResult, ImageRun};
-use prism_domain::deadline::deadline;
 use prism_domain::id::{AmiId, BuildId, Region, Target, TrackedImageId};
 use prism_domain::ledger::{BudgetSource, Reservation, ReservationState};
-use prism_domain::level::{SecurityLevel, Urgency};
 use prism_domain::money::MicroDollars;
 use prism_domain::notice::{
-    NoticeKind, build_complete, build_failed, build_scheduled, update_available, update_withdrawn,
+    NoticeKind, base_images_replaced, build_complete, build_failed, build_scheduled, update_available, update_withdrawn,
 };
 use prism_domain::patch::FrozenPatch;
-use prism_domain::policy::Policy;
-use prism_domain::request::{BuildTrigger, CompilationRequest};
+use prism_domain::policy::{Policy, ReplacedBaseImage};
+use prism_domain::request::{RequestInput, compile_request};
 use prism_domain::response::{Planned, Response};
-use prism_domain::slot::{Approval, Slot};
-use prism_domain::update::{BaseImageUpdate, Context, Observation, SeenImage, observe};
+use prism_domain::seen_image::SeenImage;
+use prism_domain::slot::Slot;
+use prism_domain::update::{BaseImageUpdate, Context, Observation, observe};
 use prism_domain::zone::Zone;
 
 fn at(text: &str) -> Timestamp {
@@ -36,7 +36,7 @@ fn target(template: &str) -> Target {
 }
 
 fn seen(id: &str, name: &str) -> SeenImage {
-    SeenImage { image_id: id.parse().unwrap(), image_name: name.into(), created_at: None, root_device: None }
+    SeenImage::new(id.parse().unwrap(), name)
 }
 
 fn update() -> BaseImageUpdate {
@@ -62,36 +62,11 @@ fn update() -> BaseImageUpdate {
 }
 
 fn build() -> Build {
-    let policy = Policy::default();
     let id: BuildId = "python-ml-x86_64-17".parse().unwrap();
-    Build {
-        request: CompilationRequest {
-            target: id.target.clone(),
-            trigger: BuildTrigger::Security,
-            priority: 90,
-            urgency: Urgency::High,
-            level: Some(SecurityLevel::High),
-            max_cost: None,
-            base_image_updates: Vec::new(),
-            security_patches: Vec::new(),
-            deadline: deadline(SecurityLevel::High, &policy, now()),
-            not_before: None,
-            approved: false,
-            reason: Some("openssl".into()),
-            requested_at: now(),
-        },
-        id,
-        request_id: "update-0123456789ab-python-ml-x86_64".parse().unwrap(),
-        execution: "arn:aws:states:us-east-1:123456789012:execution:prism-auto-ami-build-image:r".into(),
-        joined: Vec::new(),
-        frozen: None,
-        reservation: None,
-        run: None,
-        outcome: None,
-        published_at: None,
-        ending: None,
-        revision: 1,
-    }
+    let input = RequestInput { reason: Some("openssl".into()), ..RequestInput::only_if_due(&id.target) };
+    let request = compile_request(&input, &id.target, &[update()], &[], &Policy::default(), now());
+    let execution = "arn:aws:states:us-east-1:123456789012:execution:prism-auto-ami-build-image:r".into();
+    Build::new(id, "update-0123456789ab-python-ml-x86_64".parse().unwrap(), execution, request)
 }
 
 fn ran(result: ImageResult, state: ReservationState) -> Build {
@@ -102,9 +77,11 @@ fn ran(result: ImageResult, state: ReservationState) -> Build {
             base_image_id: "ami-00000002".parse().unwrap(),
             root_device: None,
             content_hash: "0123456789ab".into(),
+            built_from: None,
             template: serde_json::Value::Null,
             patch: None,
             regions: vec!["us-east-1".parse().unwrap()],
+            rates: None,
             policy_version: 0,
         }),
         reservation: Some(Reservation {
@@ -125,9 +102,11 @@ fn amis() -> BTreeMap<Region, AmiId> {
 
 #[test]
 fn an_update_tells_its_level_and_when_each_template_is_rebuilt() {
-    let slot = |at, reason: &str| Slot { at, source: BudgetSource::Daily, reason: reason.into() };
-    let plans =
-        [(target("python-ml"), slot(at("2026-11-03T02:00:00Z"), "")), (target("genomics-basics"), slot(now(), ""))];
+    let slot = |at| slot_at(at, BudgetSource::Daily);
+    let plans = [
+        (target("python-ml"), slot("2026-11-03T02:00:00Z")),
+        (target("genomics-basics"), slot("2026-11-02T17:00:00Z")),
+    ];
     let notice = update_available(&update(), 0, &planning(plans), &Zone::utc(), now());
     assert_eq!(notice.subject, "Security update available: ubuntu-22.04 (HIGH), 2 templates to rebuild");
     insta::assert_snapshot!(notice.body);
@@ -170,21 +149,21 @@ fn planning(plans: impl IntoIterator<Item = (Target, Slot)>) -> Response {
 }
 
 /// The same, once a person approves.
-fn waiting(approval: Approval, plans: impl IntoIterator<Item = (Target, Slot)>) -> Vec<Planned> {
+fn waiting(approval: ApprovalFor, plans: impl IntoIterator<Item = (Target, Slot)>) -> Vec<Planned> {
     planning(plans).plans.into_iter().map(|planned| Planned { approval: Some(approval), ..planned }).collect()
 }
 
 #[test]
 fn a_rebuild_that_waits_for_approval_says_so_and_how_to_approve_it() {
     let plans = [(target("python-ml"), slot_at("2026-11-02T17:00:00Z", BudgetSource::Monthly))];
-    let response = Response { plans: waiting(Approval::LowUrgency, plans), ..Response::default() };
+    let response = Response { plans: waiting(ApprovalFor::LowUpdate, plans), ..Response::default() };
     let notice = update_available(&update(), 0, &response, &Zone::utc(), now());
     insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
 }
 
 #[test]
 fn many_rebuilds_that_wait_for_approval_are_told_apart_from_those_that_start_by_themselves() {
-    let plans = waiting(Approval::EmergencyMoney, many(30, 18));
+    let plans = waiting(ApprovalFor::EmergencyMoney, many(30, 18));
     let by_themselves = [(target("genomics-basics"), slot_at("2026-11-03T02:00:00Z", BudgetSource::Daily))];
     let response = Response { plans: [planning(by_themselves).plans, plans].concat(), ..Response::default() };
     let body = update_available(&update(), 0, &response, &Zone::utc(), now()).body;
@@ -302,7 +281,7 @@ fn a_withdrawn_image_tells_who_stands_on_it_and_what_to_do() {
     let response = Response { kept, ..Response::default() };
     let notice = update_withdrawn(&withdrawn(), 0, &response, &Zone::utc(), now());
     assert_eq!(
-        (notice.id.as_str(), notice.kind.as_str()),
+        (notice.id.as_str(), notice.kind.to_string().as_str()),
         ("update-withdrawn:ubuntu-22.04/x86_64/us-east-1/1", "update-withdrawn")
     );
     insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
@@ -321,11 +300,8 @@ fn who_is_rebuilt_on_the_older_image_is_told_apart_from_who_is_not() {
 
 #[test]
 fn a_scheduled_build_tells_when_and_why_then() {
-    let slot = Slot {
-        at: at("2026-11-03T02:00:00Z"),
-        source: BudgetSource::Daily,
-        reason: "starts in the urgent window".into(),
-    };
+    let reason = "starts in the urgent window".to_owned();
+    let slot = Slot { reason, ..slot_at("2026-11-03T02:00:00Z", BudgetSource::Daily) };
     let zone: Zone = "America/New_York".parse().unwrap();
     let notice = build_scheduled(&build(), &[], &slot, MicroDollars(1_750_000), &zone, now());
     insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
@@ -335,26 +311,37 @@ fn a_scheduled_build_tells_when_and_why_then() {
 fn a_complete_build_tells_the_image_and_the_cost() {
     let build =
         ran(ImageResult::Available { amis: amis() }, ReservationState::Settled { amount: MicroDollars(1_542_000) });
-    let notice = build_complete(&build, &amis(), None, at("2026-11-03T02:26:00Z"));
+    let notice = build_complete(&build, &amis(), &[], at("2026-11-03T02:26:00Z"));
     assert_eq!(notice.id, "build-complete:python-ml-x86_64-17");
     insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
 }
 
 #[test]
-fn an_improvement_is_told_only_when_it_was_measured() {
+fn a_region_whose_parameter_is_not_updated_is_told_with_the_build() {
     let build = ran(ImageResult::Available { amis: amis() }, ReservationState::Open);
-    let told = |faster| build_complete(&build, &amis(), faster, now()).body;
-    let faster = (jiff::SignedDuration::from_mins(6), jiff::SignedDuration::from_secs(45));
-    assert!(told(Some(faster)).contains("Launch time improvement: 6 minutes to 45 seconds"));
-    assert!(!told(None).contains("improvement"));
+    let regions = ["eu-central-1", "us-west-2"].map(|region| region.parse().unwrap());
+    let notice = build_complete(&build, &amis(), &regions, now());
+    assert_eq!(
+        notice.subject,
+        "Build complete: python-ml-x86_64-17 (security), not yet for launches in eu-central-1, us-west-2"
+    );
+    for region in ["eu-central-1", "us-west-2"] {
+        assert!(notice.body.contains(&format!("Launches in {region} do not get it yet")), "{}", notice.body);
+    }
 }
 
 #[test]
 fn a_failed_build_tells_the_step_the_money_and_what_to_do_next() {
     let failed = ImageResult::Failed { step: Some("RunTests".into()), message: "package jupyter is missing".into() };
     let build = ran(failed, ReservationState::Settled { amount: MicroDollars(42_000) });
-    let notice =
-        build_failed(&build, Some("RunTests"), "package jupyter\u{1b}[31m is missing", Some("ami-00000009"), now());
+    let notice = build_failed(
+        &build,
+        Some("RunTests"),
+        "package jupyter\u{1b}[31m is missing",
+        Some("ami-00000009"),
+        Some("in 15 minutes"),
+        now(),
+    );
     assert_eq!(notice.subject, "Build FAILED: python-ml-x86_64-17");
     insta::assert_snapshot!(notice.body);
 }
@@ -365,15 +352,15 @@ fn a_build_of_a_patch_tells_which_advisories_it_answers() {
     let mut build = ran(ImageResult::Available { amis: amis() }, ReservationState::Open);
     let id = "python-ml-x86_64-16/0123456789ab".parse().unwrap();
     let patch = FrozenPatch { ids: vec![id], advisories, at_least: Vec::new(), release: None };
-    let slot = Slot { at: at("2026-11-03T02:00:00Z"), source: BudgetSource::Daily, reason: String::new() };
+    let slot = slot_at("2026-11-03T02:00:00Z", BudgetSource::Daily);
     let told = "Brings the fixes of: ALAS2023-2026-1, ALAS2023-2026-2, ALAS2023-2026-3, ALAS2023-2026-4, \
                 ALAS2023-2026-5, ALAS2023-2026-6, ALAS2023-2026-7, ALAS2023-2026-8, ALAS2023-2026-9, \
                 ALAS2023-2026-10 and 2 more\n";
     let bodies = |build: &Build, advisories: &[AdvisoryId]| {
         [
             build_scheduled(build, advisories, &slot, MicroDollars(1), &Zone::utc(), now()).body,
-            build_complete(build, &amis(), None, now()).body,
-            build_failed(build, None, "it failed", None, now()).body,
+            build_complete(build, &amis(), &[], now()).body,
+            build_failed(build, None, "it failed", None, None, now()).body,
         ]
     };
     assert!(bodies(&build, &[]).iter().all(|body| !body.contains("fixes of")));
@@ -381,4 +368,17 @@ fn a_build_of_a_patch_tells_which_advisories_it_answers() {
     for body in bodies(&build, &patch.advisories) {
         assert!(body.contains(told), "{body}");
     }
+}
+
+#[test]
+fn a_policy_that_takes_base_images_from_their_vendors() {
+    let takeover = |base: &str| ReplacedBaseImage {
+        base: base.parse().unwrap(),
+        vendor: "099720109477".parse().unwrap(),
+        owner: "123456789012".parse().unwrap(),
+    };
+    let notice = base_images_replaced(3, &[takeover("ubuntu-22.04"), takeover("ubuntu-24.04")], now()).unwrap();
+    insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.body));
+    assert_eq!(notice.kind.to_string(), "base-images-replaced");
+    assert_eq!(base_images_replaced(3, &[], now()), None);
 }

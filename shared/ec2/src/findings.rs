@@ -1,6 +1,8 @@
 //! What Amazon Inspector found in an image.
 
-use aws_sdk_ec2::types::{Filter, ImageFinding, SeverityLabel};
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::{Filter, Image, ImageFinding, SeverityLabel};
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 use prism_aws::error::{Error, Result};
@@ -9,7 +11,7 @@ use prism_domain::assessment::{Finding, Scan};
 use prism_domain::id::AmiId;
 use prism_domain::level::SecurityLevel;
 
-use crate::Images;
+use crate::{DESCRIBED_AT_ONCE, Images};
 
 /// What Amazon Inspector found in an image.
 #[derive(Debug, Clone)]
@@ -29,22 +31,35 @@ impl Scanned {
 }
 
 impl Images {
-    /// What Amazon Inspector found in an image; nothing if it has not scanned it. An image that was scanned and has no
+    /// When Amazon Inspector last scanned each of the images that it has scanned. An image that was scanned and has no
     /// finding is told from one that was not scanned by its scan results.
     /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Image.html>, `scanResults`.
     ///
     /// # Errors
     ///
     /// If AWS fails.
-    pub async fn findings(&self, image: &AmiId) -> Result<Option<Scanned>> {
-        let by_id = Filter::builder().name("image-id").values(image.as_str()).build();
-        // One that its vendor has deprecated meanwhile is the one to know about.
-        let described = self.client.describe_images().filters(by_id).include_deprecated(true).send().await;
-        let answer = described.map_err(|error| Error::from_sdk(format!("describing {image}"), error))?;
-        let images = answer.images.unwrap_or_default();
-        let found = images.iter().find(|found| found.image_id() == Some(image.as_str()));
-        let scanned_at = found.and_then(|found| instant(found.scan_results()?.finding_scan_date()?));
-        let Some(at) = scanned_at else { return Ok(None) };
+    pub async fn scanned(&self, images: &[AmiId]) -> Result<BTreeMap<AmiId, Timestamp>> {
+        let mut scanned = BTreeMap::new();
+        for batch in images.chunks(DESCRIBED_AT_ONCE) {
+            let ids = batch.iter().map(ToString::to_string).collect();
+            let by_id = Filter::builder().name("image-id").set_values(Some(ids)).build();
+            // One that its vendor has deprecated meanwhile is the one to know about.
+            let described = self.client.describe_images().filters(by_id).include_deprecated(true).send().await;
+            let answer = described.map_err(|error| Error::from_sdk("describing images that may be scanned", error))?;
+            let at = |image: &Image| {
+                Some((image.image_id()?.parse().ok()?, instant(image.scan_results()?.finding_scan_date()?)?))
+            };
+            scanned.extend(answer.images.unwrap_or_default().iter().filter_map(at));
+        }
+        Ok(scanned)
+    }
+
+    /// What Amazon Inspector found in an image that it scanned at that time.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn findings(&self, image: &AmiId, at: Timestamp) -> Result<Scanned> {
         let (mut findings, mut next) = (Vec::new(), None);
         loop {
             let call = self.client.get_image_findings().image_id(image.as_str()).set_next_token(next);
@@ -53,7 +68,7 @@ impl Images {
             findings.extend(page.image_findings.unwrap_or_default().iter().filter_map(finding));
             next = page.next_token;
             if next.is_none() {
-                return Ok(Some(Scanned { at, findings }));
+                return Ok(Scanned { at, findings });
             }
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use prism_aws::advisories::FeedState;
 use prism_aws::base_images::Dependant;
-use prism_aws::error::Result;
+use prism_aws::error::{Error, Result};
 use prism_aws::table::Table;
 use prism_aws::{advisories, base_images, inventory, packages};
 use prism_domain::advisory::{Advisory, Ecosystem, Installed, Threats};
@@ -15,7 +15,8 @@ use prism_domain::catalogue::BaseImage;
 use prism_domain::duration::before;
 use prism_domain::id::AmiId;
 use prism_domain::policy::Policy;
-use prism_domain::update::{BaseImageUpdate, SeenImage};
+use prism_domain::seen_image::SeenImage;
+use prism_domain::update::BaseImageUpdate;
 use prism_domain::zone::Zone;
 
 use crate::{Images, Scanned};
@@ -33,7 +34,9 @@ pub struct Judge<'a> {
     table: &'a Table,
     advisories: &'a Table,
     policy: &'a Policy,
-    threats: Threats,
+    /// What is known of attacks; nothing if that cannot be read.
+    threats: Option<Threats>,
+    nothing: Threats,
     feeds: Vec<FeedState>,
     known: BTreeMap<Ecosystem, Vec<Advisory>>,
     now: Timestamp,
@@ -52,9 +55,17 @@ impl<'a> Judge<'a> {
         policy: &'a Policy,
         now: Timestamp,
     ) -> Result<Self> {
-        let threats = advisories::threats(advisories).await?;
-        let feeds = advisories::feeds(advisories).await?;
-        Ok(Self { images, table, advisories, policy, threats, feeds, known: BTreeMap::new(), now })
+        let threats = match advisories::threats(advisories).await {
+            Ok(threats) => Some(threats),
+            Err(Error::Unreadable(record)) => {
+                tracing::error!("{record}");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let feeds = advisories::feeds(advisories).await?.logged();
+        let (nothing, known) = (Threats::default(), BTreeMap::new());
+        Ok(Self { images, table, advisories, policy, threats, nothing, feeds, known, now })
     }
 
     /// The judgement of an update.
@@ -64,12 +75,14 @@ impl<'a> Judge<'a> {
     /// If AWS fails.
     pub async fn update(&mut self, update: &BaseImageUpdate, base: &BaseImage) -> Result<Assessment> {
         let image = &update.id.image;
-        let dependants = base_images::dependants(self.table, &image.name, image.architecture).await?;
+        let dependants = base_images::dependants(self.table, &image.name, image.architecture).await?.logged();
         // What nothing stands on is judged by what is published: it is not worth a question for each image.
         let (previous_scan, next_scan) = if dependants.is_empty() {
             (None, None)
         } else {
-            (self.findings(&update.previous_image_id).await, self.findings(&update.image_id).await)
+            let both = [update.previous_image_id.clone(), update.image_id.clone()];
+            let scanned = self.scanned(&both).await;
+            (self.findings(&both[0], &scanned).await, self.findings(&both[1], &scanned).await)
         };
         let installed = self.installed_on(update, &dependants).await?;
         self.read(base).await?;
@@ -81,10 +94,18 @@ impl<'a> Judge<'a> {
         Ok(assess(previous, next, &self.published(base), self.now))
     }
 
-    /// What Amazon Inspector found, where it could be asked.
-    pub async fn findings(&self, image: &AmiId) -> Option<Scanned> {
-        match self.images.findings(image).await {
-            Ok(scanned) => scanned,
+    /// When Amazon Inspector scanned images, as far as it has and EC2 could be asked.
+    pub async fn scanned(&self, images: &[AmiId]) -> BTreeMap<AmiId, Timestamp> {
+        self.images.scanned(images).await.unwrap_or_else(|error| {
+            tracing::warn!(error.name = error.name(), "which images Inspector has scanned is not known: {error}");
+            BTreeMap::new()
+        })
+    }
+
+    /// What Amazon Inspector found in an image, if it is one of those that were scanned and EC2 could be asked.
+    pub async fn findings(&self, image: &AmiId, scanned: &BTreeMap<AmiId, Timestamp>) -> Option<Scanned> {
+        match self.images.findings(image, *scanned.get(image)?).await {
+            Ok(scanned) => Some(scanned),
             Err(error) => {
                 tracing::warn!(error.name = error.name(), "what Inspector found in {image} is not known: {error}");
                 None
@@ -116,8 +137,12 @@ impl<'a> Judge<'a> {
             ecosystem: ecosystem.map(|(name, _)| name),
             advisories: ecosystem.filter(|(name, _)| is_read(&self.feeds, name)).map(|(_, all)| all.as_slice()),
             read_at,
-            threats: &self.threats,
-            attacks_read_at: self.feeds.iter().find(|feed| feed.feed == KEV).and_then(|feed| feed.good_at),
+            threats: self.threats.as_ref().unwrap_or(&self.nothing),
+            attacks_read_at: self
+                .feeds
+                .iter()
+                .find(|feed| feed.feed == KEV && self.threats.is_some())
+                .and_then(|feed| feed.good_at),
             epss_threshold: self.policy.epss_threshold,
         }
     }
@@ -128,12 +153,15 @@ impl<'a> Judge<'a> {
         let mut installed: Option<Vec<Installed>> = None;
         let standing = dependants.iter().filter(|dependant| dependant.may_stand_on(&update.previous_image_id));
         for dependant in standing.take(ASKED) {
-            let Some(channel) = inventory::channel(self.table, &dependant.target).await? else { continue };
-            if channel.base_image_id != update.previous_image_id {
-                continue;
-            }
-            if let Some(list) = packages::of(self.table, &channel.build).await? {
-                installed.get_or_insert_default().extend(list);
+            match self.installed_in(dependant, update).await {
+                Ok(list) => {
+                    if let Some(list) = list {
+                        installed.get_or_insert_default().extend(list);
+                    }
+                }
+                // It tells nothing, and the others do.
+                Err(Error::Unreadable(record)) => tracing::error!("{record}"),
+                Err(error) => return Err(error),
             }
         }
         Ok(installed.map(|mut all| {
@@ -141,6 +169,16 @@ impl<'a> Judge<'a> {
             all.dedup();
             all
         }))
+    }
+
+    /// What is installed in a dependant's image, if that stands on the previous image of an update and is known.
+    async fn installed_in(&self, dependant: &Dependant, update: &BaseImageUpdate) -> Result<Option<Vec<Installed>>> {
+        match inventory::channel(self.table, &dependant.target).await? {
+            Some(channel) if channel.base_image_id == update.previous_image_id => {
+                packages::of(self.table, &channel.build).await
+            }
+            _ => Ok(None),
+        }
     }
 }
 
@@ -160,5 +198,5 @@ fn read_at(feeds: &[FeedState], ecosystem: &Ecosystem) -> Option<Timestamp> {
 }
 
 fn seen(id: &AmiId, name: &str, created_at: Option<Timestamp>) -> SeenImage {
-    SeenImage { image_id: id.clone(), image_name: name.to_owned(), created_at, root_device: None }
+    SeenImage { image_id: id.clone(), image_name: name.to_owned(), created_at, root_device: None, root_volume_gb: None }
 }

@@ -1,7 +1,5 @@
 //! What each kind of text may hold. Lists of what is allowed, never of what is not.
 
-use prism_domain::problem::printable;
-
 use crate::package;
 
 /// A kind of text, and how to tell it.
@@ -146,9 +144,13 @@ fn is_line(text: &str, limit: usize) -> bool {
     !text.trim().is_empty() && text.chars().count() <= limit && is_visible(text) && !text.contains(['\n', '\t'])
 }
 
-/// Whether what a reader sees is what is there: no control or direction characters but tab and line
-/// break, and no byte order mark, which YAML readers drop.
+/// Whether there are no control or direction characters but tab and line break, no separators of lines and paragraphs,
+/// and no byte order mark, which YAML readers drop. What else a reader does not see, such as the joiners of an emoji, is
+/// let be: templates that are applied already have to be read.
 fn is_visible(text: &str) -> bool {
-    let rest: String = text.chars().filter(|c| !matches!(c, '\n' | '\t')).collect();
-    printable(&rest, usize::MAX) == rest && !rest.contains(['\u{FEFF}', '\u{FFFE}', '\u{FFFF}'])
+    let refused = |c: char| {
+        let directs = matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        directs || (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
+    };
+    !text.chars().any(refused)
 }

@@ -25,8 +25,8 @@ mod yaml;
 pub use base::SystemManager;
 pub use compile::{ComponentDocument, MAX_COMPONENT_CHARACTERS, component};
 pub use names::{
-    COMPONENT_VERSION, ami_name, client_token, component_name, distribution_name, patch_component_name, pipeline_name,
-    recipe_name, recipe_version,
+    COMPONENT_VERSION, ami_name, ami_name_prefix, client_token, component_name, patch_component_name, recipe_name,
+    recipe_version,
 };
 pub use plan::{
     AmiDistribution, ComponentPlan, DistributionPlan, ImagePlan, PipelinePlan, RecipePlan, RootVolume, image_plan,

@@ -6,19 +6,19 @@
 //! Source: <https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_CreateImageRecipe.html>.
 
 use prism_domain::hash;
-use prism_domain::id::{BuildId, Target};
+use prism_domain::id::{BuildId, Target, TemplateName};
 use sha2::{Digest, Sha256};
 
 use crate::compile::ComponentDocument;
-use crate::resolve::{ResolvedTemplate, hex};
+use crate::resolve::hex;
 
 /// The version of every component, since its content is in its name.
 pub const COMPONENT_VERSION: &str = "1.0.0";
 
-/// `prism-python-ml-0123456789ab`: the template and its content's hash.
+/// `prism-python-ml-0123456789ab`: the template and [its content's hash](crate::ResolvedTemplate::content_hash).
 #[must_use]
-pub fn component_name(resolved: &ResolvedTemplate) -> String {
-    format!("prism-{}-{}", resolved.name, resolved.content_hash())
+pub fn component_name(template: &TemplateName, content_hash: &str) -> String {
+    format!("prism-{template}-{content_hash}")
 }
 
 /// `prism-patch-0123456789ab`: a component of a patch, by what is in it, which names its target.
@@ -27,7 +27,8 @@ pub fn patch_component_name(document: &ComponentDocument) -> String {
     format!("prism-patch-{}", hash::short(document.as_str()))
 }
 
-/// `prism-python-ml-x86-64`: the recipe, and so the middle of the ARN of its images.
+/// `prism-python-ml-x86-64`: the recipe, and so the middle of the ARN of its images. The pipeline and the distribution
+/// configuration of a target are called so too.
 #[must_use]
 pub fn recipe_name(target: &Target) -> String {
     format!("prism-{}-{}", target.template, target.architecture.as_str().replace('_', "-"))
@@ -39,24 +40,18 @@ pub fn recipe_version(build: &BuildId) -> String {
     format!("1.0.{}", build.number)
 }
 
-/// The pipeline of a target: named as its recipe.
-#[must_use]
-pub fn pipeline_name(target: &Target) -> String {
-    recipe_name(target)
-}
-
-/// The distribution configuration of a target: named as its recipe.
-#[must_use]
-pub fn distribution_name(target: &Target) -> String {
-    recipe_name(target)
-}
-
 /// The AMI's name: the build, which makes it unique, and when it was built, on which Image Builder
 /// insists. With the date filled in it has at most 101 of the 127 characters that are allowed.
 /// Source: <https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_AmiDistributionConfiguration.html>.
 #[must_use]
 pub fn ami_name(build: &BuildId) -> String {
-    format!("prism-{build} {{{{ imagebuilder:buildDate }}}}")
+    format!("{}{{{{ imagebuilder:buildDate }}}}", ami_name_prefix(build))
+}
+
+/// What the AMI's name begins with, before its date. No other build's AMI is called so.
+#[must_use]
+pub fn ami_name_prefix(build: &BuildId) -> String {
+    format!("prism-{build} ")
 }
 
 /// The token of one call that a build makes: 36 characters, always the same for the same build and

@@ -162,7 +162,7 @@ pub fn image_plan(
     Ok(ImagePlan {
         build: build.clone(),
         component: ComponentPlan {
-            name: names::component_name(resolved),
+            name: names::component_name(&resolved.name, &resolved.content_hash()),
             version: names::COMPONENT_VERSION.to_owned(),
             platform: "Linux".to_owned(),
             description: format!("Builds and tests template {}", resolved.name),
@@ -183,11 +183,11 @@ pub fn image_plan(
             ami_tags: tags.clone(),
         },
         distribution: DistributionPlan {
-            name: names::distribution_name(target),
+            name: names::recipe_name(target),
             description: made_for.clone(),
             regions: distributions(build, regions, &about, &tags),
         },
-        pipeline: PipelinePlan { name: names::pipeline_name(target), description: made_for },
+        pipeline: PipelinePlan { name: names::recipe_name(target), description: made_for },
         tags,
     })
 }

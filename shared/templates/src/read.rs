@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use prism_domain::id::TemplateName;
 use prism_domain::problem::Problems;
+use prism_domain::root_volume::ROOT_VOLUME_GB;
 use serde_json::Value;
 
 use crate::allow;
 use crate::package;
-use crate::reader::{Fields, Reader, Seen, below, kind, nearest, shown};
+use crate::reader::{Fields, Reader, below, kind, nearest, shown};
 use crate::template::{InstanceDefaults, PackageManager, Packages, Service, Template, User};
 
 const FIELDS: [&str; 13] = [
@@ -27,11 +28,6 @@ const FIELDS: [&str; 13] = [
     "tags",
 ];
 
-/// The smallest and the largest root volume, in GiB: what common base images come with, and what Image
-/// Builder takes.
-/// Source: <https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_EbsInstanceBlockDeviceSpecification.html>.
-const ROOT_VOLUME_GB: std::ops::RangeInclusive<u32> = 8..=16_000;
-
 /// The most tags of a template. EC2 allows 50 on an AMI; the rest is for this system's and Image
 /// Builder's own.
 /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>.
@@ -47,6 +43,13 @@ pub fn from_json(value: &Value) -> Result<Template, Problems> {
     reader.finish(template)
 }
 
+impl TryFrom<Value> for Template {
+    type Error = Problems;
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        from_json(&value)
+    }
+}
+
 /// The slug that a name stands for, if it makes a valid one: `Python ML` is `python-ml`.
 #[must_use]
 pub fn slug_of(name: &str) -> Option<TemplateName> {
@@ -57,11 +60,8 @@ pub fn slug_of(name: &str) -> Option<TemplateName> {
 
 fn template(reader: &mut Reader, fields: &Fields) -> Option<Template> {
     let (name, slug) = identity(reader, fields);
-    let description = fields.get("description").and_then(|(path, value)| {
-        let text = reader.text(&path, value, &allow::DESCRIPTION)?;
-        Some(text.trim_end().to_owned())
-    });
-    let base = fields.get("base").and_then(|(path, value)| reader.parsed(&path, value));
+    let description = reader.optional_text(fields, "description", &allow::DESCRIPTION);
+    let base = reader.optional(fields, "base", Reader::parsed);
     let inherits = inherits(reader, fields);
     if fields.get("base").is_none() && fields.get("inherits").is_none() {
         reader.report("base", "is missing; give a base image such as ubuntu-22.04, or a template in inherits");
@@ -69,16 +69,17 @@ fn template(reader: &mut Reader, fields: &Fields) -> Option<Template> {
     let template = Template {
         name: name.unwrap_or_default(),
         slug: slug?,
-        description,
+        description: description.map(|text| text.trim_end().to_owned()),
         base,
         inherits,
         package_manager: package_manager(reader, fields),
         packages: packages(reader, fields),
-        users: users(reader, fields),
-        services: services(reader, fields),
+        users: reader.list(fields, "users", user, |user| user.name.clone()),
+        services: reader
+            .list(fields, "services", service, |service| service.name.trim_end_matches(".service").to_owned()),
         post_install: post_install(reader, fields),
         instance_defaults: instance_defaults(reader, fields),
-        version: fields.get("version").and_then(|(path, value)| reader.text(&path, value, &allow::VERSION)),
+        version: reader.optional_text(fields, "version", &allow::VERSION),
         tags: tags(reader, fields),
     };
     Some(template)
@@ -101,22 +102,11 @@ fn identity(reader: &mut Reader, fields: &Fields) -> (Option<String>, Option<Tem
 }
 
 fn inherits(reader: &mut Reader, fields: &Fields) -> Vec<TemplateName> {
-    let Some((path, value)) = fields.get("inherits") else {
-        return Vec::new();
+    let parent = |reader: &mut Reader, path: &str, item: &Value| {
+        item.as_str().and_then(slug_of).or_else(|| reader.parsed(path, item))
     };
-    let mut parents: Vec<TemplateName> = Vec::new();
-    let mut seen = Seen::default();
-    for (path, item) in reader.items(&path, value) {
-        let parent = match item.as_str().and_then(slug_of) {
-            Some(slug) => Some(slug),
-            None => reader.parsed(&path, item),
-        };
-        if let Some(parent) = parent {
-            reader.once(&mut seen, &path, parent.to_string());
-            parents.push(parent);
-        }
-    }
-    if value.as_array().is_some_and(Vec::is_empty) {
+    let parents = reader.list(fields, "inherits", parent, ToString::to_string);
+    if let Some((path, _)) = fields.get("inherits").filter(|(_, value)| value.as_array().is_some_and(Vec::is_empty)) {
         reader.report(&path, "is an empty list; name a template, or leave the field away");
     }
     parents
@@ -135,36 +125,14 @@ fn package_manager(reader: &mut Reader, fields: &Fields) -> Option<PackageManage
 }
 
 fn packages(reader: &mut Reader, fields: &Fields) -> Packages {
-    let Some((path, value)) = fields.get("packages") else {
+    let Some(fields) = reader.within(fields, "packages", &["system", "conda", "pip"]) else {
         return Packages::default();
-    };
-    let Some(fields) = reader.fields(&path, value, &["system", "conda", "pip"]) else {
-        return Packages::default();
-    };
-    let mut list = |name: &str, rule: &allow::Rule, key: fn(&str) -> String| match fields.get(name) {
-        Some((path, value)) => reader.texts(&path, value, rule, key),
-        None => Vec::new(),
     };
     Packages {
-        system: list("system", &allow::SYSTEM_PACKAGE, package::system_name),
-        conda: list("conda", &allow::CONDA_PACKAGE, package::conda_name),
-        pip: list("pip", &allow::PIP_PACKAGE, package::pip_name),
+        system: reader.texts(&fields, "system", &allow::SYSTEM_PACKAGE, package::system_name),
+        conda: reader.texts(&fields, "conda", &allow::CONDA_PACKAGE, package::conda_name),
+        pip: reader.texts(&fields, "pip", &allow::PIP_PACKAGE, package::pip_name),
     }
-}
-
-fn users(reader: &mut Reader, fields: &Fields) -> Vec<User> {
-    let Some((path, value)) = fields.get("users") else {
-        return Vec::new();
-    };
-    let mut users = Vec::new();
-    let mut seen = Seen::default();
-    for (path, item) in reader.items(&path, value) {
-        if let Some(user) = user(reader, &path, item) {
-            reader.once(&mut seen, &path, user.name.clone());
-            users.push(user);
-        }
-    }
-    users
 }
 
 fn user(reader: &mut Reader, path: &str, value: &Value) -> Option<User> {
@@ -174,31 +142,13 @@ fn user(reader: &mut Reader, path: &str, value: &Value) -> Option<User> {
     }
     let fields = reader.fields(path, value, &["name", "groups", "shell", "sudo"])?;
     let name = required(reader, &fields, path, &allow::USER);
-    let groups = match fields.get("groups") {
-        Some((path, value)) => reader.texts(&path, value, &allow::GROUP, str::to_owned),
-        None => Vec::new(),
-    };
+    let groups = reader.texts(&fields, "groups", &allow::GROUP, str::to_owned);
     if let Some(own) = name.as_ref().filter(|name| groups.contains(name)) {
         reader.report(&below(path, "groups"), format!("names {own}, the user's own group, which it gets anyway"));
     }
-    let shell = fields.get("shell").and_then(|(path, value)| reader.text(&path, value, &allow::SHELL));
-    let sudo = fields.get("sudo").and_then(|(path, value)| reader.truth(&path, value)).unwrap_or(false);
+    let shell = reader.optional_text(&fields, "shell", &allow::SHELL);
+    let sudo = reader.optional(&fields, "sudo", Reader::truth).unwrap_or(false);
     Some(User { name: name?, groups, shell, sudo })
-}
-
-fn services(reader: &mut Reader, fields: &Fields) -> Vec<Service> {
-    let Some((path, value)) = fields.get("services") else {
-        return Vec::new();
-    };
-    let mut services = Vec::new();
-    let mut seen = Seen::default();
-    for (path, item) in reader.items(&path, value) {
-        if let Some(service) = service(reader, &path, item) {
-            reader.once(&mut seen, &path, service.name.trim_end_matches(".service").to_owned());
-            services.push(service);
-        }
-    }
-    services
 }
 
 fn service(reader: &mut Reader, path: &str, value: &Value) -> Option<Service> {
@@ -208,8 +158,8 @@ fn service(reader: &mut Reader, path: &str, value: &Value) -> Option<Service> {
     }
     let fields = reader.fields(path, value, &["name", "port", "enable"])?;
     let name = required(reader, &fields, path, &allow::SERVICE);
-    let port = fields.get("port").and_then(|(path, value)| reader.number(&path, value, 1..=65_535));
-    let enable = fields.get("enable").and_then(|(path, value)| reader.truth(&path, value)).unwrap_or(true);
+    let port = reader.optional(&fields, "port", |reader, path, value| reader.number(path, value, 1..=65_535));
+    let enable = reader.optional(&fields, "enable", Reader::truth).unwrap_or(true);
     Some(Service { name: name?, port: port.and_then(|port| u16::try_from(port).ok()), enable })
 }
 
@@ -232,22 +182,15 @@ fn post_install(reader: &mut Reader, fields: &Fields) -> Vec<String> {
 }
 
 fn instance_defaults(reader: &mut Reader, fields: &Fields) -> InstanceDefaults {
-    let nothing = InstanceDefaults::default;
-    let Some((path, value)) = fields.get("instance_defaults") else {
-        return nothing();
-    };
     let allowed = ["type", "root_volume_gb", "estimated_cost_per_hour"];
-    let Some(fields) = reader.fields(&path, value, &allowed) else {
-        return nothing();
+    let Some(fields) = reader.within(fields, "instance_defaults", &allowed) else {
+        return InstanceDefaults::default();
     };
     InstanceDefaults {
-        instance_type: fields.get("type").and_then(|(path, value)| reader.text(&path, value, &allow::INSTANCE_TYPE)),
-        root_volume_gb: fields
-            .get("root_volume_gb")
-            .and_then(|(path, value)| reader.number(&path, value, ROOT_VOLUME_GB)),
-        estimated_cost_per_hour: fields
-            .get("estimated_cost_per_hour")
-            .and_then(|(path, value)| reader.parsed(&path, value)),
+        instance_type: reader.optional_text(&fields, "type", &allow::INSTANCE_TYPE),
+        root_volume_gb: reader
+            .optional(&fields, "root_volume_gb", |reader, path, value| reader.number(path, value, ROOT_VOLUME_GB)),
+        estimated_cost_per_hour: reader.optional(&fields, "estimated_cost_per_hour", Reader::parsed),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use prism_domain::problem::{Problem, Problems, printable};
 use serde_json::{Map, Value};
+use strsim::osa_distance;
 
 use crate::allow::Rule;
 
@@ -43,6 +44,28 @@ impl Reader {
         Some(Fields { path: path.to_owned(), map })
     }
 
+    /// The fields of a field that is a mapping, if it is there.
+    pub(crate) fn within<'a>(&mut self, fields: &Fields<'a>, name: &str, allowed: &[&str]) -> Option<Fields<'a>> {
+        let (path, value) = fields.get(name)?;
+        self.fields(&path, value, allowed)
+    }
+
+    /// What `read` makes of a field, if it is there.
+    pub(crate) fn optional<T>(
+        &mut self,
+        fields: &Fields,
+        name: &str,
+        read: impl FnOnce(&mut Self, &str, &Value) -> Option<T>,
+    ) -> Option<T> {
+        let (path, value) = fields.get(name)?;
+        read(self, &path, value)
+    }
+
+    /// A field that is text of a kind, if it is there.
+    pub(crate) fn optional_text(&mut self, fields: &Fields, name: &str, rule: &Rule) -> Option<String> {
+        self.optional(fields, name, |reader, path, value| reader.text(path, value, rule))
+    }
+
     /// A list's items, each with its path. A single text is a list of one.
     pub(crate) fn items<'a>(&mut self, path: &str, value: &'a Value) -> Vec<(String, &'a Value)> {
         match value {
@@ -72,26 +95,32 @@ impl Reader {
         None
     }
 
-    /// A list of texts of a kind, no two of them the same by `key`.
-    pub(crate) fn texts(&mut self, path: &str, value: &Value, rule: &Rule, key: fn(&str) -> String) -> Vec<String> {
-        let mut texts = Vec::new();
-        let mut seen = Seen::default();
-        for (path, item) in self.items(path, value) {
-            if let Some(text) = self.text(&path, item, rule) {
-                self.once(&mut seen, &path, key(&text));
-                texts.push(text);
-            }
-        }
-        texts
+    /// A field that is a list of texts of a kind, no two of them the same by `key`.
+    pub(crate) fn texts(&mut self, fields: &Fields, name: &str, rule: &Rule, key: fn(&str) -> String) -> Vec<String> {
+        self.list(fields, name, |reader, path, item| reader.text(path, item, rule), |text: &String| key(text))
     }
 
-    /// Reports a key that was seen before.
-    pub(crate) fn once(&mut self, seen: &mut Seen, path: &str, key: String) {
-        if let Some(first) = seen.0.get(&key) {
-            self.report(path, format!("repeats {} of {first}; name each once", shown(&key)));
-        } else {
-            seen.0.insert(key, path.to_owned());
+    /// A field that is a list, no two of its items the same by `key`; an empty one, if the field is not there.
+    pub(crate) fn list<T>(
+        &mut self,
+        fields: &Fields,
+        name: &str,
+        read: impl Fn(&mut Self, &str, &Value) -> Option<T>,
+        key: impl Fn(&T) -> String,
+    ) -> Vec<T> {
+        let Some((path, value)) = fields.get(name) else { return Vec::new() };
+        let (mut list, mut seen) = (Vec::new(), BTreeMap::new());
+        for (path, item) in self.items(&path, value) {
+            let Some(item) = read(self, &path, item) else { continue };
+            let key = key(&item);
+            if let Some(first) = seen.get(&key) {
+                self.report(&path, format!("repeats {} of {first}; name each once", shown(&key)));
+            } else {
+                seen.insert(key, path);
+            }
+            list.push(item);
         }
+        list
     }
 
     /// A whole number of a range.
@@ -154,10 +183,6 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What was named already, and where.
-#[derive(Default)]
-pub(crate) struct Seen(BTreeMap<String, String>);
-
 /// An author's text, fit to stand in a sentence.
 pub(crate) fn shown(text: &str) -> String {
     format!("\"{}\"", printable(text, SHOWN))
@@ -201,25 +226,6 @@ pub(crate) fn nearest<'a>(text: &str, allowed: &[&'a str]) -> Option<&'a str> {
     if text.len() > 40 {
         return None;
     }
-    let (distance, near) = allowed.iter().map(|name| (distance(&text, name), *name)).min()?;
+    let (distance, near) = allowed.iter().map(|name| (osa_distance(&text, name), *name)).min()?;
     (distance <= near.len() / 2).then_some(near)
-}
-
-/// How many letters must be put in, left out, changed or swapped with their neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }

@@ -40,8 +40,10 @@ pub struct ResolvedTemplate {
     pub users: Vec<User>,
     /// What starts with the machine.
     pub services: Vec<Service>,
-    /// Shell text that root runs, in order.
+    /// Shell texts that root runs, in order: one for each template of the chain that has one.
     pub post_install: Vec<String>,
+    /// The template of each text.
+    pub post_install_of: Vec<TemplateName>,
     /// The EC2 instance type.
     pub instance_type: String,
     /// The root volume, in GiB.
@@ -74,21 +76,48 @@ impl ResolvedTemplate {
         }
     }
 
-    /// 12 hexadecimal digits that change exactly when an image of this template would: of SHA-256 over the
-    /// base's name, the component document, the root volume and the tags. Since the document counts, so
-    /// does a change of how this version compiles templates.
+    /// The `post_install` texts in order, each with the template that it is of.
     #[must_use]
-    pub fn content_hash(&self) -> String {
-        let mut hash = Sha256::new();
-        let document = crate::compile::document(self);
-        let volume = self.root_volume_gb.to_string();
-        let tags = self.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
-        for part in [self.base.as_str(), &document, &volume].into_iter().chain(tags) {
-            // Each part's length before it, so that no two lists of parts read the same.
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        hex(&hash.finalize()[..6])
+    pub fn post_install(&self) -> Vec<(&TemplateName, &str)> {
+        self.post_install_of.iter().zip(self.post_install.iter().map(String::as_str)).collect()
+    }
+}
+
+/// The version of [`ResolvedTemplate::source_hash`]. It goes up whenever the hash of an unchanged template would become
+/// another: two versions tell nothing of each other.
+const SOURCE_VERSION: u32 = 1;
+
+/// What the authors of a template wrote, of that which an image of it depends on.
+#[derive(Serialize)]
+struct Written<'a> {
+    base: &'a BaseImageName,
+    package_manager: PackageManager,
+    packages: &'a Packages,
+    users: &'a [User],
+    services: &'a [Service],
+    post_install: Vec<(&'a TemplateName, &'a str)>,
+    root_volume_gb: u32,
+    tags: &'a BTreeMap<String, String>,
+}
+
+impl ResolvedTemplate {
+    /// A version and 12 hexadecimal digits that change when the authors of the template, or of one that it inherits from,
+    /// change what an image of it depends on. How this version of the project compiles templates does not count.
+    #[must_use]
+    pub fn source_hash(&self) -> String {
+        let written = Written {
+            base: &self.base,
+            package_manager: self.package_manager,
+            packages: &self.packages,
+            users: &self.users,
+            services: &self.services,
+            post_install: self.post_install(),
+            root_volume_gb: self.root_volume_gb,
+            tags: &self.tags,
+        };
+        // These are texts, numbers and lists of them.
+        let text = serde_json::to_vec(&written).unwrap_or_default();
+        format!("{SOURCE_VERSION}-{}", hex(&Sha256::digest(text)[..6]))
     }
 }
 
@@ -135,6 +164,8 @@ pub fn resolve(name: &TemplateName, all: &BTreeMap<TemplateName, Template>) -> R
         return Err(Problems(problems));
     };
     let own = lineage.last();
+    // Whole, since a line may rightly stand twice; an ancestor that is reached twice counts once anyway.
+    let scripted = || lineage.iter().filter(|template| !template.post_install.is_empty());
     Ok(ResolvedTemplate {
         name: name.clone(),
         description: own.and_then(|template| template.description.clone()),
@@ -147,8 +178,8 @@ pub fn resolve(name: &TemplateName, all: &BTreeMap<TemplateName, Template>) -> R
         },
         users: joined(&lineage, |t| &t.users, |user| user.name.clone()),
         services: joined(&lineage, |t| &t.services, |service| service.name.trim_end_matches(".service").to_owned()),
-        // Whole, since a line may rightly stand twice; an ancestor that is reached twice counts once anyway.
-        post_install: lineage.iter().flat_map(|template| template.post_install.clone()).collect(),
+        post_install: scripted().map(|template| template.post_install.join("\n")).collect(),
+        post_install_of: scripted().map(|template| template.slug.clone()).collect(),
         instance_type: last(&lineage, |t| t.instance_defaults.instance_type.clone())
             .unwrap_or_else(|| INSTANCE_TYPE.to_owned()),
         root_volume_gb: last(&lineage, |t| t.instance_defaults.root_volume_gb).unwrap_or(ROOT_VOLUME_GB),

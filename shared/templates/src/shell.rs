@@ -27,6 +27,6 @@ pub fn quote(text: &str) -> String {
 }
 
 /// Several words, each quoted, with a space between them.
-pub(crate) fn quote_all<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    words.into_iter().map(quote).collect::<Vec<_>>().join(" ")
+pub(crate) fn quote_all(words: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    words.into_iter().map(|word| quote(word.as_ref())).collect::<Vec<_>>().join(" ")
 }

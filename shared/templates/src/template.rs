@@ -37,7 +37,7 @@ pub struct Template {
     /// What starts with the machine.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<Service>,
-    /// Shell text that root runs, in order, in one shell.
+    /// Shell lines that root runs, in order, in one shell.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub post_install: Vec<String>,
     /// What an instance gets if nobody says otherwise.
@@ -49,13 +49,6 @@ pub struct Template {
     /// Tags for the AMI and for what is made on the way to it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
-}
-
-impl TryFrom<Value> for Template {
-    type Error = prism_domain::problem::Problems;
-    fn try_from(value: Value) -> Result<Self, Self::Error> {
-        crate::read::from_json(&value)
-    }
 }
 
 /// How packages are installed.

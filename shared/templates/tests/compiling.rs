@@ -4,9 +4,10 @@
 
 mod common;
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use common::{GENOMICS_BASICS, PYTHON_ML, R_RESEARCH, lines, resolved};
+use common::{GENOMICS_BASICS, PYTHON_ML, R_RESEARCH, bash, is_here, lines, resolve_in, resolved};
 use prism_templates::{MAX_COMPONENT_CHARACTERS, component, quote};
 use serde_json::Value;
 
@@ -27,10 +28,9 @@ fn scripts(document: &str) -> Vec<(String, String)> {
     scripts
 }
 
-fn bash(arguments: &[&str]) -> (bool, String) {
-    let output = Command::new("bash").args(arguments).output().unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+/// The script of one step, by its phase and name.
+fn script(document: &str, step: &str) -> String {
+    scripts(document).into_iter().find(|(name, _)| name == step).unwrap().1
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_template_of_nothing_still_has_every_phase() {
 fn every_script_is_one_that_bash_can_read() {
     for yaml in [PYTHON_ML, R_RESEARCH, GENOMICS_BASICS] {
         for (name, script) in scripts(&document(yaml)) {
-            let (readable, said) = bash(&["-n", "-c", &script]);
+            let (readable, said) = bash(&format!("bash -n -c {}", quote(&script)));
             assert!(readable, "{name}: {said}\n{script}");
         }
     }
@@ -86,8 +86,8 @@ fn braces_of_the_author_reach_bash_but_not_awstoe() {
         "name: lab\nbase: debian-12\npost_install: \"echo '{{ build.UpdateSystem.outputs.stdout }}' {{{{a,b}}}}\"";
     let document = document(yaml);
     assert!(!document.contains("{{"), "{document}");
-    let (_, script) = scripts(&document).into_iter().find(|(name, _)| name == "build RunPostInstall").unwrap();
-    let (worked, said) = bash(&["-c", &script]);
+    let script = script(&document, "build RunPostInstall");
+    let (worked, said) = bash(&script);
     assert!(worked);
     assert_eq!(said, "{{ build.UpdateSystem.outputs.stdout }} {{{a}}} {{{b}}}\n");
 }
@@ -95,7 +95,7 @@ fn braces_of_the_author_reach_bash_but_not_awstoe() {
 #[test]
 fn the_author_s_text_cannot_leave_its_quotes() {
     let nasty = "'; touch /tmp/prism-escaped; echo '`id` $(id) \\\\ \"x\" $HOME !! \n# {{ x }} '\\''";
-    let (worked, said) = bash(&["-c", &format!("printf %s {}", quote(nasty))]);
+    let (worked, said) = bash(&format!("printf %s {}", quote(nasty)));
     assert!(worked);
     assert_eq!(said, nasty);
 }
@@ -103,20 +103,122 @@ fn the_author_s_text_cannot_leave_its_quotes() {
 #[test]
 fn a_failing_script_fails_the_step_with_1_whatever_it_exits_with() {
     let document = document("name: lab\nbase: debian-12\npost_install: [echo before, exit 194, echo after]");
-    let (_, script) = scripts(&document).into_iter().find(|(name, _)| name == "build RunPostInstall").unwrap();
+    let script = script(&document, "build RunPostInstall");
     let output = Command::new("bash").args(["-c", &script]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "before\npost_install failed with exit code 194\n");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "before\npost_install of lab failed with exit code 194\n");
+}
+
+/// What `RunPostInstall` prints and whether it succeeds, for a template `child` that inherits from `parent`.
+fn inherited(parent: &str, child: &str) -> (bool, String) {
+    let yamls = [
+        format!("{{name: parent, base: debian-12, post_install: {parent}}}"),
+        format!("{{name: child, inherits: parent, post_install: {child}}}"),
+    ];
+    let resolved = resolve_in(&[&yamls[0], &yamls[1]], "child").unwrap();
+    bash(&script(component(&resolved).unwrap().as_str(), "build RunPostInstall"))
+}
+
+#[test]
+fn what_a_parent_does_to_its_shell_is_not_done_to_the_child_s() {
+    assert_eq!(inherited("[echo parent, exit 0]", "[echo child]"), (true, "parent\nchild\n".to_owned()));
+    assert_eq!(
+        inherited("[cd /usr, set +e]", "['echo $PWD', 'false', echo on]").1.lines().last(),
+        Some("post_install of child failed with exit code 1")
+    );
+}
+
+#[test]
+fn a_text_that_fails_names_its_template_and_no_other_text_runs() {
+    let said = "parent\npost_install of parent failed with exit code 3\n";
+    assert_eq!(inherited("[echo parent, exit 3]", "[echo child]"), (false, said.to_owned()));
 }
 
 #[test]
 fn a_list_of_lines_shares_one_shell_that_stops_at_the_first_failure() {
     let document =
         document("name: lab\nbase: debian-12\npost_install: [cd /usr, x=1, 'echo $PWD $x', 'false', echo after]");
-    let (_, script) = scripts(&document).into_iter().find(|(name, _)| name == "build RunPostInstall").unwrap();
-    let (worked, said) = bash(&["-c", &script]);
+    let script = script(&document, "build RunPostInstall");
+    let (worked, said) = bash(&script);
     assert!(!worked);
-    assert_eq!(said, "/usr 1\npost_install failed with exit code 1\n");
+    assert_eq!(said, "/usr 1\npost_install of lab failed with exit code 1\n");
+}
+
+/// Runs a script with programs of these names, each a text for `sh`, on the path before any other.
+fn with_programs(programs: &[(&str, &str)], script: &str) -> (bool, String) {
+    let folder = std::env::temp_dir().join(format!("prism-programs-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir(&folder).unwrap();
+    for (name, text) in programs {
+        let file = folder.join(name);
+        std::fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let answer = bash(&format!("PATH={}:$PATH\n{script}", folder.display()));
+    std::fs::remove_dir_all(&folder).unwrap();
+    answer
+}
+
+#[test]
+fn a_build_begins_when_cloud_init_has_finished_even_if_it_recovered_from_errors() {
+    let (name, script) = scripts(&document("name: lab\nbase: debian-12")).remove(0);
+    assert_eq!(name, "build AwaitCloudInit");
+    let ended = |code: u8| with_programs(&[("cloud-init", &format!("echo \"$@\"; exit {code}"))], &script);
+    assert_eq!(ended(0), (true, "status --wait\n".to_owned()));
+    assert_eq!(ended(2), (true, "status --wait\n".to_owned()));
+    assert_eq!(ended(1), (false, "status --wait\ncloud-init has failed: exit code 1\n".to_owned()));
+    let never = with_programs(&[("cloud-init", ""), ("timeout", "echo \"$1\"; exit 124")], &script);
+    assert_eq!(never, (false, "600\ncloud-init has not finished within ten minutes\n".to_owned()));
+    let without = bash(&format!("command() {{ return 1; }}\n{script}"));
+    assert_eq!(without, (true, String::new()));
+}
+
+#[test]
+fn temporary_files_go_to_the_disk() {
+    let yaml = "name: lab\nbase: debian-13\npost_install: 'echo $TMPDIR'";
+    let script = script(&document(yaml), "build RunPostInstall");
+    assert_eq!(bash(&script), (true, "/var/tmp\n".to_owned()));
+    for (name, script) in scripts(&document(PYTHON_ML)) {
+        assert!(script.contains("\nexport HOME=/root TMPDIR=/var/tmp\n"), "{name}");
+    }
+}
+
+#[test]
+fn services_have_five_minutes_together_to_come_up() {
+    let yaml = "name: lab\nbase: debian-12\nservices: [{name: web, port: 80}, {name: db, port: 5432}]";
+    let script = script(&document(yaml), "test CheckServices");
+    // The services come up once so many seconds were slept.
+    let after = |seconds: u32| {
+        bash(&format!(
+            "slept=0; sleep() {{ (( slept += $1 )); }}; up() {{ (( slept >= {seconds} )); }}; trap 'echo $slept' EXIT\n\
+             systemctl() {{ [ \"$1\" != is-active ] || up; }}; ss() {{ ! up || echo x; }}\n{script}"
+        ))
+    };
+    assert_eq!(after(300), (true, "300\n".to_owned()));
+    let (passed, said) = after(301);
+    assert!(!passed && said.ends_with("\n300\n"), "{said}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("service ")).count(), 4, "{said}");
+}
+
+#[test]
+fn a_build_installs_new_kernels_and_leaves_packages_on_hold_alone() {
+    if !is_here("apt-get") || !is_here("dpkg") {
+        return;
+    }
+    let script = scripts(&document("name: lab\nbase: debian-12")).remove(1).1;
+    let upgrade = script
+        .lines()
+        .last()
+        .unwrap()
+        .replace("NEEDRESTART_SUSPEND=1 apt-get", "NEEDRESTART_SUSPEND=1 apt-get -s -c apt.conf");
+    let root = std::env::temp_dir().join(format!("prism-apt-{}", std::process::id()));
+    let (worked, said) =
+        bash(&format!("root={}\n{}\n{upgrade}; rm -r \"$root\"", root.display(), include_str!("apt_root.sh")));
+    assert!(worked, "{said}");
+    let installed: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next()).collect();
+    assert_eq!(installed, ["linux-image-6.1.0-2", "linux-image"], "{said}");
+    let without = upgrade.replace(" --with-new-pkgs", "");
+    assert_ne!(without, upgrade);
 }
 
 /// What the test phase prints on a machine where nothing of the template is, `rpm`, `dpkg-query`,
@@ -190,7 +292,7 @@ fn a_test_passes_where_everything_is() {
     let all = "dpkg-query() { echo installed; }; rpm() { :; }; systemctl() { :; }; ss() { echo x; }; id() { echo ana lab; }\n";
     let yaml = "name: lab\nbase: debian-12\npackages: {system: [git]}\nusers: [{name: ana, groups: [lab]}]\nservices: [{name: web, port: 80}]";
     for (name, script) in scripts(&document(yaml)).into_iter().filter(|(name, _)| name.contains(" Check")) {
-        let (passed, said) = bash(&["-c", &format!("{all}{script}")]);
+        let (passed, said) = bash(&format!("{all}{script}"));
         assert!(passed && !said.contains("missing"), "{name}: {said}");
     }
 }
@@ -199,5 +301,5 @@ fn a_test_passes_where_everything_is() {
 fn a_document_that_is_too_long_is_refused_before_aws_refuses_it() {
     let yaml =
         format!("name: lab\nbase: debian-12\npost_install: |\n  echo {}\n", "a".repeat(MAX_COMPONENT_CHARACTERS));
-    insta::assert_snapshot!(lines(&component(&resolved(&yaml)).unwrap_err()), @"template compiles to a component of 17453 characters; Image Builder takes 16000: shorten post_install or install fewer packages by name");
+    insta::assert_snapshot!(lines(&component(&resolved(&yaml)).unwrap_err()), @"template compiles to a component of 18101 characters; Image Builder takes 16000: shorten post_install or install fewer packages by name");
 }

@@ -4,9 +4,7 @@
 
 mod common;
 
-use std::process::Command;
-
-use common::{lines, resolved};
+use common::{bash, is_here, lines, resolved};
 use prism_domain::advisory::Fix;
 use prism_domain::id::BuildId;
 use prism_domain::patch::FrozenPatch;
@@ -47,29 +45,13 @@ fn document(base: &str, patch: &FrozenPatch) -> String {
     plan.patches[0].data.to_string()
 }
 
-/// The script of a phase's only step.
+/// The script of a phase's last step.
 fn script(document: &str, phase: &str) -> String {
     let tree: Value = serde_saphyr::from_str(document).unwrap();
     let phases = tree["phases"].as_array().unwrap();
     let found = phases.iter().find(|one| one["name"] == phase).unwrap();
-    let [step] = found["steps"].as_array().unwrap().as_slice() else { unreachable!() };
+    let step = found["steps"].as_array().unwrap().last().unwrap();
     step["inputs"]["commands"][0].as_str().unwrap().to_owned()
-}
-
-fn bash(script: &str) -> (bool, String) {
-    let output = Command::new("bash").args(["-c", script]).output().unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
-}
-
-/// Whether a program is on this machine. One that is not is said, and what needs it is left out.
-#[expect(clippy::print_stderr, reason = "nothing is left out silently")]
-fn is_here(program: &str) -> bool {
-    let found = bash(&format!("command -v {program}")).0;
-    if !found {
-        eprintln!("skipped: there is no {program} here");
-    }
-    found
 }
 
 /// What the check says where this is installed: `name version`, a line each. Versions are compared by the real tool.

@@ -7,9 +7,7 @@ mod common;
 use common::{PYTHON_ML, R_RESEARCH, lines, resolved};
 use prism_domain::architecture::Architecture;
 use prism_domain::id::{BuildId, Target};
-use prism_templates::{
-    ImagePlan, ami_name, client_token, component_name, image_plan, pipeline_name, recipe_name, recipe_version,
-};
+use prism_templates::{ImagePlan, ami_name, client_token, component_name, image_plan, recipe_name, recipe_version};
 
 fn plan(yaml: &str, build: &str, regions: &[&str]) -> Result<ImagePlan, prism_domain::problem::Problems> {
     let regions: Vec<_> = regions.iter().map(|region| region.parse().unwrap()).collect();
@@ -65,7 +63,7 @@ fn names_fit_image_builder_s_patterns_for_the_longest_template() {
     let is_name = |name: &str| {
         name.len() <= 128 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
-    for name in [recipe_name(&build.target), pipeline_name(&build.target), component_name(&resolved)] {
+    for name in [recipe_name(&build.target), component_name(&resolved.name, &resolved.content_hash())] {
         assert!(is_name(&name), "{name}");
     }
     assert_eq!(recipe_name(&"python-ml-x86_64-1".parse::<BuildId>().unwrap().target), "prism-python-ml-x86-64");

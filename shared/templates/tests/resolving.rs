@@ -83,7 +83,12 @@ fn an_ancestor_that_is_reached_twice_counts_once() {
     let right = "{name: right, inherits: basics, post_install: [echo right]}";
     let child = "{name: child, inherits: [left, right], post_install: [echo child]}";
     let child = resolve_in(&[BASICS, left, right, child], "child").unwrap();
-    assert_eq!(child.post_install, ["mkdir -p /data", "echo left", "echo right", "echo child"]);
+    let texts = child.post_install();
+    let texts: Vec<(&str, &str)> = texts.iter().map(|(template, text)| (template.as_str(), *text)).collect();
+    assert_eq!(
+        texts,
+        [("basics", "mkdir -p /data"), ("left", "echo left"), ("right", "echo right"), ("child", "echo child")]
+    );
 }
 
 #[test]

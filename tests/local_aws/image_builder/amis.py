@@ -51,9 +51,21 @@ def _own_tags(image: dict) -> dict:
 def build(image: dict) -> None:
     """The AMI of the build stage, in the region of the build."""
     base = parent(image)
+    _check_volumes(image, base)
     name = _named(image, _distributions(image).get(get_region(), {}))
     description = image["imageRecipe"].get("description", "")
     image["ami"] = _created(image, get_region(), name, base, description, _own_tags(image))
+
+
+def _check_volumes(image: dict, base: dict) -> None:
+    """A volume cannot be smaller than the snapshot that it is made from."""
+    needed = {one["DeviceName"]: int(one["Ebs"]["VolumeSize"]) for one in base.get("BlockDeviceMappings", [])}
+    for one in image["imageRecipe"].get("blockDeviceMappings", []):
+        size = one.get("ebs", {}).get("volumeSize")
+        if size is not None and size < needed.get(one["deviceName"], 0):
+            raise Failed(
+                f"Volume of size {size}GB is smaller than snapshot, expect size >= {needed[one['deviceName']]}GB"
+            )
 
 
 def _created(image: dict, region: str, name: str, like: dict, description: str, tags: dict) -> str:
@@ -84,7 +96,7 @@ def distribute(image: dict) -> list:
     built = ec2._images.get_scoped(get_account_id(), home, image["ami"])
     outputs = []
     for region, configuration in (_distributions(image) or {home: {}}).items():
-        tags = {**_own_tags(image), **configuration.get("amiTags", {})}
+        tags = {**_own_tags(image), **configuration.get("amiTags", {}), **_service_tags(image)}
         if region == home:
             image_id, name = image["ami"], built["Name"]
             images.set_tags(image_id, tags, region)

@@ -27,7 +27,7 @@ _HEAD_START = 1.0
 def start(given: dict, pipeline: dict | None) -> dict:
     """Begins a build as a pipeline or a call of CreateImage (`given`) describes it."""
     recipe = store.get("image-recipe", given["imageRecipeArn"])
-    script = scripts.take(_template(given, recipe))
+    script = scripts.take(_template(given, recipe), recipe["parentImage"])
     if script["outcome"] == "throttle":
         raise Refused("CallRateLimitExceededException", "Too many requests. Slow down and try again.")
     image = _new_image(given, recipe, pipeline)
@@ -75,7 +75,7 @@ def _new_image(given: dict, recipe: dict, pipeline: dict | None) -> dict:
                 "name": recipe["name"],
                 "version": f"{version}/{build}",
                 "platform": recipe["platform"],
-                "enhancedImageMetadataEnabled": True,
+                "enhancedImageMetadataEnabled": given.get("enhancedImageMetadataEnabled", True),
                 "state": {"status": "PENDING"},
                 "imageRecipe": recipe,
                 "buildType": "USER_INITIATED",

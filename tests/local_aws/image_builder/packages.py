@@ -14,7 +14,9 @@ _RPM = (("curl", "8.11.1"), ("kernel", "6.1.155"), ("openssl", "3.2.2"), ("opens
 
 
 def of(image: dict, scripted: list | None) -> list:
-    """The list of an image: what a script says, or a few packages of its base's family."""
+    """The list of an image: what a script says, or a few packages of its base's family; none, if none is to be made."""
+    if not image["enhancedImageMetadataEnabled"]:
+        return []
     if scripted is None:
         base = amis.parent(image).get("Name", "")
         scripted = _UBUNTU if base.startswith("ubuntu/") else _DEB if base.startswith("debian-") else _RPM

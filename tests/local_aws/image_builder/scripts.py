@@ -11,6 +11,7 @@ DEFAULT = {
     "outcome": "succeed",
     "seconds": 4.0,
     "template": None,
+    "base_image": None,
     "lose_event": False,
     "event_before_response": False,
     "count": 1,
@@ -20,11 +21,12 @@ DEFAULT = {
 
 @control.route("POST", "image-builder")
 def _add(body):
-    outcome, seconds, template, lose, early, count, packages = control.fields(
+    outcome, seconds, template, base_image, lose, early, count, packages = control.fields(
         body,
         "outcome",
         seconds=DEFAULT["seconds"],
         template=None,
+        base_image=None,
         lose_event=False,
         event_before_response=False,
         count=1,
@@ -42,6 +44,7 @@ def _add(body):
         "outcome": outcome,
         "seconds": float(seconds),
         "template": template,
+        "base_image": base_image,
         "lose_event": bool(lose),
         "event_before_response": bool(early),
         "packages": packages,
@@ -58,16 +61,23 @@ def _are_packages(given) -> bool:
     return isinstance(given, list) and all(is_pair(one) for one in given)
 
 
+@control.route("POST", "image-builder/forget")
+def _forget(_body):
+    with _lock:
+        _waiting.clear()
+        return {"waiting": []}
+
+
 @control.route("GET", "image-builder")
 def _tell(_body):
     with _lock:
         return {"waiting": list(_waiting)}
 
 
-def take(template: str | None) -> dict:
-    """The script of a build of this template that starts now."""
+def take(template: str | None, base_image: str) -> dict:
+    """The script of a build of this template on this base image that starts now."""
     with _lock:
         for position, script in enumerate(_waiting):
-            if script["template"] in (None, template):
+            if script["template"] in (None, template) and script["base_image"] in (None, base_image):
                 return _waiting.pop(position)
     return dict(DEFAULT)

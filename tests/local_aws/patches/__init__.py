@@ -21,6 +21,7 @@ MODULES = [
     "schedules",
     "dynamodb",
     "authorization",
+    "leading_keys",
     "state_machine_roles",
     "throttling",
     "faults",

@@ -38,6 +38,9 @@ _KINDS = {
     "CreateInfrastructureConfiguration": "infrastructure-configuration",
 }
 
+# What a call takes besides, of the same resource.
+_DEPENDENT = {"imagebuilder:StartImagePipelineExecution": ["imagebuilder:GetImagePipeline"]}
+
 
 def resource(method: str, path: str, body: bytes, query: dict) -> str:
     """The ARN that a call of Image Builder acts on."""
@@ -124,8 +127,11 @@ def install() -> None:
 
     @replace(iam_evaluator, "enforce", "cf64b1ee5b09")
     def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+        # A transaction's item has condition keys of its own.
+        context = {**(service_context or {}), **getattr(resource_arn, "context", {})}
         refusals = (
-            enforce.original(access_key_id, iam_action, service, region, one, service_context)
+            enforce.original(access_key_id, action, service, region, one, context)
+            for action in (iam_action, *_DEPENDENT.get(iam_action, ()))
             for one in getattr(resource_arn, "arns", [resource_arn])
         )
         return next((refused for refused in refusals if refused is not None), None)

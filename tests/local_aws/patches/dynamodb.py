@@ -42,7 +42,7 @@ def _conflicted(data: dict):
     reasons[0] = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
     codes = ", ".join(reason["Code"] for reason in reasons)
     body = {
-        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "__type": "TransactionCanceledException",
         "Message": f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
         "CancellationReasons": reasons,
     }

@@ -5,6 +5,9 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImageDeprecation.html
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
+
+A snapshot of an AMI that has just been deregistered is in use for a while: here, once.
+https://github.com/boto/boto/issues/3019
 """
 
 import functools
@@ -54,7 +57,7 @@ def create(region: str, name: str, like: dict, *, description="", tags=None, sna
             "VolumeId": "vol-ffffffff",
             "VolumeSize": 8,
             "State": "completed",
-            "Description": f"Created by CreateImage for {image_id}",
+            "Description": f"Created by CreateImage(i-0123456789abcdef0) for {image_id}",
             "StartTime": ec2._now_ts(),
             "Progress": "100%",
             "OwnerId": account,
@@ -311,16 +314,24 @@ def _deprecation(enable: bool):
     return action, act
 
 
+_just_released = {}  # snapshot -> the AMI that EC2 says once more to be using it
+
+
 def _deregister(p):
     """Optionally with the snapshots that belong to no other image."""
     image = ec2._images.get(ec2._p(p, "ImageId"))
     answer = _deregister.original(p)
-    if image and answer[0] == 200 and ec2._p(p, "DeleteAssociatedSnapshots") == "true":
-        for mapping in image.get("BlockDeviceMappings", []):
-            snapshot = mapping.get("Ebs", {}).get("SnapshotId")
-            if snapshot and not image_using(snapshot):
-                ec2._snapshots.pop(snapshot, None)
-                ec2._tags.pop(snapshot, None)
+    if image is None or answer[0] != 200:
+        return answer
+    for mapping in image.get("BlockDeviceMappings", []):
+        snapshot = mapping.get("Ebs", {}).get("SnapshotId")
+        if not snapshot or image_using(snapshot):
+            continue
+        if ec2._p(p, "DeleteAssociatedSnapshots") == "true":
+            ec2._snapshots.pop(snapshot, None)
+            ec2._tags.pop(snapshot, None)
+        else:
+            _just_released[snapshot] = image["ImageId"]
     return answer
 
 
@@ -332,7 +343,7 @@ def image_using(snapshot_id: str) -> str | None:
 
 
 def _delete_snapshot(p):
-    used_by = image_using(ec2._p(p, "SnapshotId"))
+    used_by = image_using(ec2._p(p, "SnapshotId")) or _just_released.pop(ec2._p(p, "SnapshotId"), None)
     if used_by:
         return ec2._error(
             "InvalidSnapshot.InUse", f"The snapshot {ec2._p(p, 'SnapshotId')} is currently in use by {used_by}", 400

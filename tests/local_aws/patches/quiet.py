@@ -11,9 +11,9 @@ from ministack.services import lambda_svc
 from ministack.services import stepfunctions as sfn
 
 from tests.local_aws import context, control
+from tests.local_aws.clock import PATIENCE
 from tests.local_aws.patches import async_invocation, step_functions, streams
 
-_PATIENCE = 5.0
 _LOOKS, _BETWEEN = 3, 0.02
 
 
@@ -27,7 +27,7 @@ def idle() -> bool:
     )
 
 
-def settle(patience: float = _PATIENCE) -> bool:
+def settle(patience: float = PATIENCE) -> bool:
     """Waits till all is quiet at several looks in a row; False when patience ran out first."""
     end = time.monotonic() + patience
     quiet = 0
@@ -41,10 +41,15 @@ def settle(patience: float = _PATIENCE) -> bool:
 
 @control.route("POST", "settle")
 def _settle(body):
-    (seconds,) = control.fields(body, seconds=_PATIENCE)
+    (seconds,) = control.fields(body, seconds=PATIENCE)
     return {"quiet": settle(float(seconds))}
 
 
+@control.route("GET", "invocations")
+def _invocations(_body):
+    return {"running": lambda_svc.executions_in_flight()[0]}
+
+
 def install() -> None:
-    context.clock.before_move(lambda _: settle())
-    context.clock.after_move(lambda _: settle())
+    context.clock.before_move(lambda _: settle(context.clock.patience))
+    context.clock.after_move(lambda _: settle(context.clock.patience))

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/step-functions/latest/dg/concept-create-iam-advanced.html
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 """
 
 import json
@@ -11,10 +12,9 @@ import re
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import dynamodb
 from ministack.services import stepfunctions as sfn
 
-from tests.local_aws.patches import step_functions
+from tests.local_aws.patches import leading_keys, step_functions
 from tests.local_aws.patches.source import replace
 
 _DYNAMODB = re.compile(r"arn:aws:states:::(aws-sdk:)?dynamodb:(\w+)")
@@ -26,13 +26,13 @@ def _function(reference: str) -> str:
     return f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}"
 
 
-def _leading_keys(arguments: dict) -> dict:
-    """The partition key that a call of one item names, as its condition key."""
-    table = dynamodb._tables.get(str(arguments.get("TableName")).split("/")[-1], {})
-    hashes = [one["AttributeName"] for one in table.get("KeySchema", []) if one["KeyType"] == "HASH"]
-    item = arguments.get("Key") or arguments.get("Item") or {}
-    values = [str(next(iter(item[name].values()))) for name in hashes if name in item]
-    return {"dynamodb:leadingkeys": values} if values else {}
+def _writes(action: str, arguments: dict) -> list:
+    """What a call asks for, by action. A transaction needs the rights of each of its writes."""
+    if action != "dynamodb:TransactWriteItems":
+        return [(action, arguments)]
+    actions = {"ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
+    writes = (write for item in arguments.get("TransactItems", []) for write in item.items())
+    return [(f"dynamodb:{actions[kind]}", write) for kind, write in writes]
 
 
 def _checks(resource: str, arguments) -> list:
@@ -47,8 +47,11 @@ def _checks(resource: str, arguments) -> list:
         return []
     action = f"dynamodb:{found[2][0].upper()}{found[2][1:]}"
     error = "DynamoDb.DynamoDbException" if found[1] else "DynamoDB.AmazonDynamoDBException"
-    arns = iam_actions.dynamodb_resource_arns(json.dumps(arguments).encode(), get_region(), get_account_id())
-    return [(action, arn, _leading_keys(arguments), error) for arn in arns or ["*"]]
+    return [
+        (one, arn, {name.lower(): values for name, values in leading_keys.context(write).items()}, error)
+        for one, write in _writes(action, arguments)
+        for arn in iam_actions.dynamodb_resource_arns(json.dumps(write).encode(), get_region(), get_account_id()) or ["*"]
+    ]
 
 
 def refusal(role_arn: str, action: str, arn: str, keys: dict) -> str | None:

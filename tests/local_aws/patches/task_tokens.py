@@ -20,6 +20,9 @@ from tests.local_aws.patches.source import replace
 
 _closed = set()
 parked = set()
+# Each function has a machine of its own on AWS. Here they share one: executions invoke so many at once that each has time
+# to end. The time that a task may take begins when it is its turn.
+turns = threading.BoundedSemaphore(16)
 
 
 @contextlib.contextmanager
@@ -68,6 +71,11 @@ class Call:
         return self._value
 
 
+def _invoke(resource, arguments):
+    with turns:
+        return sfn._invoke_resource(resource, arguments)
+
+
 def wait(resource, arguments, token, execution, timeout, heartbeat):
     """Calls the service, then waits for the token's answer, at most so many virtual seconds."""
     task = {"event": threading.Event(), "result": None, "error": None, "heartbeat": time.time(), "execution": execution}
@@ -78,7 +86,7 @@ def wait(resource, arguments, token, execution, timeout, heartbeat):
         return task["event"].is_set() or execution["status"] != "RUNNING"
 
     arn = execution["executionArn"]
-    call = Call(arn, sfn._invoke_resource, resource.removesuffix(".waitForTaskToken"), arguments)
+    call = Call(arn, _invoke, resource.removesuffix(".waitForTaskToken"), arguments)
     try:
         while True:
             misses = None if heartbeat is None else task["heartbeat"] + heartbeat

@@ -1,25 +1,30 @@
 use prism_aws::advisories::FeedFailure;
 use prism_domain::assessment::FixedCve;
+use prism_domain::due::{HeldBack, Rebuild};
 use prism_domain::id::TrackedImageId;
 use prism_domain::level::SecurityLevel;
+use prism_domain::patch::Patch;
 use prism_domain::watch::TroubleKind;
 
 use super::*;
-use crate::condition::tests as other;
 use crate::look::tests::{look, plain};
 use crate::output::Answer as _;
-use crate::samples::{ami, at, back, base, cve, judged, kernel, trouble, update};
+use crate::samples::{self, ami, at, back, base, cve, judged, kernel, trouble, update};
 use crate::standing::Made;
 
-/// As `other::everything`, its base image having moved so.
+/// As `samples::everything`, its base image having moved so.
 fn facts(updates: &[BaseImageUpdate]) -> Facts {
-    let mut all = other::everything();
+    let mut all = samples::everything();
     for known in all.bases.values_mut() {
         *known = base(updates.to_vec());
     }
+    for template in &mut all.templates {
+        if let Some(reason) = template.record.disabled.clone() {
+            disable(template, &reason);
+        }
+    }
     Facts {
         all,
-        patches: Vec::new(),
         policy: Policy::default(),
         troubles: Vec::new(),
         looked_at: Some(at("2026-11-23T16:50:00Z")),
@@ -52,11 +57,32 @@ fn put(facts: &mut Facts, name: &str, on: u32, when: &str) {
     }
 }
 
+/// Puts the images of those that lack something on the second image of their base, published then.
+fn put_all(facts: &mut Facts, when: &str) {
+    for name in ["genomics", "python-ml"] {
+        put(facts, name, 2, when);
+    }
+}
+
+/// When a template is rebuilt that lacks the first update that is available.
+fn plan_of(facts: &Facts, name: &str) -> Plan {
+    let affected = status(facts).available.remove(0).affected;
+    affected.into_iter().find(|affected| affected.template.as_str() == name).unwrap().plan
+}
+
+/// Disables a template whose image lacks something.
+fn disable(template: &mut Standing, reason: &str) {
+    let held_back = HeldBack { reason: format!("the template is disabled: {reason}"), until: None };
+    let (updates, patches) = (Vec::new(), Vec::new());
+    let rebuild = Rebuild { updates, build_on: None, patches, change: None, failed: None, held_back: Some(held_back) };
+    template.targets[0].due = Some(Due::Rebuild(Box::new(rebuild)));
+}
+
 /// Everything that can be told at once.
 fn much() -> Facts {
     let mut facts = facts(&[critical()]);
     let id = facts.all.bases.keys().next().cloned().unwrap();
-    let image = TrackedImageId { name: id.0, architecture: id.1, region: other::region() };
+    let image = TrackedImageId { name: id.0, architecture: id.1, region: samples::region() };
     let rocky: BaseImageName = "rocky-9".parse().unwrap();
     let debian: BaseImageName = "debian-12".parse().unwrap();
     let on = |template: &mut Standing, name: &BaseImageName, on: u32, when: &str| {
@@ -91,9 +117,7 @@ fn a_security_status_tells_what_is_lacked_what_is_done_and_what_is_wrong() {
 #[test]
 fn where_nobody_lacks_anything_that_is_said() {
     let mut facts = facts(&[critical()]);
-    for name in ["genomics", "python-ml"] {
-        put(&mut facts, name, 2, "2026-11-22T10:00:00Z");
-    }
+    put_all(&mut facts, "2026-11-22T10:00:00Z");
     assert_eq!(
         told(&facts),
         "SECURITY UPDATE STATUS\n\nNo security updates are pending.\n\nRecent Security Updates:\n\
@@ -104,12 +128,8 @@ fn where_nobody_lacks_anything_that_is_said() {
 #[test]
 fn an_update_of_which_nothing_is_known_says_so() {
     let told = told(&facts(&[update(1, 1, 2)]));
-    assert!(
-        told.contains(
-            "High Updates Available:\n└── ubuntu-22.04: what it fixes is not known; counts as high until it is\n"
-        ),
-        "{told}"
-    );
+    let unknown = "High Updates Available:\n└── ubuntu-22.04: what it fixes is not known; counts as high until it is\n";
+    assert!(told.contains(unknown), "{told}");
 }
 
 #[test]
@@ -137,22 +157,18 @@ fn an_update_is_available_until_the_last_template_has_it() {
 #[test]
 fn why_a_template_is_not_rebuilt_by_itself_is_told() {
     let mut facts = facts(&[critical()]);
-    let plan_of = |facts: &Facts, name: &str| {
-        let status = status(facts);
-        let affected = status.available[0].affected.iter().find(|affected| affected.template.as_str() == name);
-        affected.map(|affected| affected.plan.clone()).unwrap()
-    };
     assert_eq!(plan_of(&facts, "genomics"), Plan::NotPlanned { reason: "no build is queued yet".into() });
     assert!(matches!(plan_of(&facts, "python-ml"), Plan::Scheduled { .. }));
-    facts.all.templates[2].record.disabled = Some("frozen".into());
-    assert_eq!(plan_of(&facts, "genomics"), Plan::NotPlanned { reason: "template is disabled: frozen".into() });
+    disable(&mut facts.all.templates[2], "frozen");
+    assert_eq!(plan_of(&facts, "genomics"), Plan::NotPlanned { reason: "the template is disabled: frozen".into() });
     let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
     held.queued.demand.urgency = prism_domain::level::Urgency::Low;
-    held.queued.demand.approved = false;
+    held.queued.demand.by_hand = false;
     assert_eq!(
         plan_of(&facts, "python-ml"),
         Plan::NotPlanned {
-            reason: "waits for approval, since its update is of low level: prism templates auto-ami build python-ml"
+            reason: "waits for approval, since its update is of low level: prism builds approve python-ml-x86_64-5, \
+                     or start a build of python-ml by hand"
                 .into()
         }
     );
@@ -233,16 +249,12 @@ fn a_build_is_scheduled_for_its_slot_however_often_it_wakes_before_and_waits_onc
     let mut facts = facts(&[critical()]);
     let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
     held.queued.demand.deadline = at("2026-12-23T17:00:00Z");
-    held.queued.demand.not_before = Some(prism_domain::slot::Soak {
+    held.queued.demand.not_before = Some(prism_domain::soak::Soak {
         until: at("2026-11-26T17:00:00Z"),
         update: critical().id,
-        age: SignedDuration::from_hours(72),
+        age: jiff::SignedDuration::from_hours(72),
     });
-    let plan_of = |facts: &Facts| {
-        let status = status(facts);
-        let affected = &status.available[0].affected;
-        affected.iter().find(|affected| affected.template.as_str() == "python-ml").unwrap().plan.clone()
-    };
+    let plan_of = |facts: &Facts| plan_of(facts, "python-ml");
     let build = held.queued.build.clone();
     let slot = at("2026-11-27T02:00:00Z");
     assert_eq!(plan_of(&facts), Plan::Scheduled { build: build.clone(), at: slot }, "it parks for a day at most");
@@ -262,23 +274,22 @@ fn a_build_is_scheduled_for_its_slot_however_often_it_wakes_before_and_waits_onc
 }
 
 /// The image of the template's build lacks these fixes.
-fn lacking(facts: &Facts, name: &str, number: u32, fixes: &[FixedCve]) -> Patch {
-    let standing = facts.all.templates.iter().find(|standing| standing.record.name.as_str() == name).unwrap();
-    let channel = standing.targets[0].channel.as_ref().unwrap();
-    let found = |json: serde_json::Value| serde_json::from_value(json).unwrap();
-    found(serde_json::json!({
-        "id": format!("{}/0123456789ab", channel.build.target.build(number)), "base": channel.base,
-        "base_image_id": channel.base_image_id, "level": "high", "advisories": ["USN-7095-1", "USN-7096-1"],
-        "fixes": fixes, "at_least": [], "release": null, "reasons": [], "found_at": "2026-11-23T12:00:00Z"
-    }))
+fn lacking(name: &str, number: u32, fixes: &[FixedCve]) -> Patch {
+    Patch {
+        fixes: fixes.to_vec(),
+        ..samples::patch(&format!("{name}-x86_64-{number}"), SecurityLevel::High, "2026-11-23T12:00:00Z")
+    }
+}
+
+fn lack(facts: &mut Facts, name: &str, patches: Vec<Patch>) {
+    let mut templates = facts.all.templates.iter_mut();
+    templates.find(|standing| standing.record.name.as_str() == name).unwrap().targets[0].patches = patches;
 }
 
 /// Everybody stands on what the base image is.
 fn all_up_to_date() -> Facts {
     let mut facts = facts(&[critical()]);
-    for name in ["genomics", "python-ml"] {
-        put(&mut facts, name, 2, "2026-11-12T10:00:00Z");
-    }
+    put_all(&mut facts, "2026-11-12T10:00:00Z");
     facts
 }
 
@@ -286,20 +297,20 @@ fn all_up_to_date() -> Facts {
 fn an_image_that_lacks_fixes_on_a_base_image_that_has_not_moved_is_told() {
     let mut facts = all_up_to_date();
     let fixes = vec![kernel(), cve("CVE-2024-0001", SecurityLevel::High), cve("CVE-2024-0002", SecurityLevel::Low)];
-    let older =
-        Patch { fixes: Vec::new(), found_at: at("2026-11-22T12:00:00Z"), ..lacking(&facts, "genomics", 4, &[]) };
-    let critical = Patch { level: SecurityLevel::Critical, ..lacking(&facts, "python-ml", 4, &[]) };
-    facts.patches = vec![lacking(&facts, "genomics", 4, &fixes), older, critical];
+    let older = Patch { fixes: Vec::new(), found_at: at("2026-11-22T12:00:00Z"), ..lacking("genomics", 4, &[]) };
+    let critical = Patch { level: SecurityLevel::Critical, ..lacking("python-ml", 4, &[]) };
+    let newest = lacking("genomics", 4, &fixes);
+    lack(&mut facts, "genomics", vec![newest, older]);
+    lack(&mut facts, "python-ml", vec![critical]);
     insta::assert_snapshot!(told(&facts));
     insta::assert_json_snapshot!(status(&facts).missing);
 }
 
 #[test]
-fn what_the_image_before_lacked_or_comes_with_an_update_is_not_missing() {
+fn what_comes_with_an_update_is_not_missing() {
     let mut facts = all_up_to_date();
-    facts.patches = vec![lacking(&facts, "genomics", 3, &[kernel()])];
-    assert!(told(&facts).contains("No security updates are pending."));
-    facts.patches = vec![lacking(&facts, "genomics", 4, &[kernel()])];
+    let patch = lacking("genomics", 4, &[kernel()]);
+    lack(&mut facts, "genomics", vec![patch]);
     assert!(!told(&facts).contains("No security updates are pending."));
     put(&mut facts, "genomics", 1, "2026-11-12T10:00:00Z");
     let status = status(&facts);
@@ -311,9 +322,10 @@ fn what_is_lacking_is_told_beside_an_update_that_is_less_urgent() {
     let levels = |level| {
         let mut facts = facts(&[judged(update(1, 1, 2), level, vec![kernel()])]);
         put(&mut facts, "genomics", 1, "2026-11-12T10:00:00Z");
-        facts.patches = vec![lacking(&facts, "genomics", 4, &[kernel()])];
-        let patch = facts.patches[0].level;
-        (patch, status(&facts).missing.len())
+        let patch = lacking("genomics", 4, &[kernel()]);
+        let level = patch.level;
+        lack(&mut facts, "genomics", vec![patch]);
+        (level, status(&facts).missing.len())
     };
     let (patch, beside_low) = levels(SecurityLevel::Low);
     assert_eq!((beside_low, levels(patch).1), (1, 0));

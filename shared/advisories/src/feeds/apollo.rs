@@ -6,23 +6,29 @@
 //! advisory counts as of `published_at` alone.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
 
-use jiff::Timestamp;
 use prism_domain::advisory::Advisory;
 use serde::Deserialize;
 
-use super::named;
-use crate::error::{Fault, FeedError};
-use crate::feed::{Feed, Limits, Reading, Request, Step};
-use crate::json;
-use crate::pages::{self, Page};
-use crate::record::{Draft, Fixed, Gathered, kind, nevra, rating};
-use crate::source::{Meter, open};
+use crate::feed::{Feed, Limits, Role, Start};
+use crate::pages;
+use crate::record::{Draft, Fixed, kind, nevra, rating};
 use crate::updateinfo::is_debug;
 
 /// The advisories of every release.
-pub(crate) struct Apollo;
+pub(crate) const FEED: Feed = Feed {
+    name: "rocky-apollo",
+    base_url: "https://apollo.build.resf.org",
+    ecosystems: &["rocky-8", "rocky-9", "rocky-10"],
+    role: Role::Main,
+    limits: Limits { bytes: 64 * 1024 * 1024, documents: 100 },
+    start: Start::Pages(path),
+    parse: |_, document| {
+        pages::read(document, PAGE, path, "advisories", "an advisory", |record: &Record| {
+            (&record.published_at, &record.name, advisories(record))
+        })
+    },
+};
 
 /// A page has 100 records at most; one of a kernel has hundreds of packages.
 const PAGE: usize = 50;
@@ -51,51 +57,8 @@ struct Package {
     product_name: String,
 }
 
-impl Feed for Apollo {
-    fn name(&self) -> &'static str {
-        "rocky-apollo"
-    }
-
-    fn base_url(&self) -> &'static str {
-        "https://apollo.build.resf.org"
-    }
-
-    fn ecosystems(&self) -> &'static [&'static str] {
-        &["rocky-8", "rocky-9", "rocky-10"]
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { bytes: 64 * 1024 * 1024, documents: 100 }
-    }
-
-    fn first(&self, cursor: Option<&str>, since: Timestamp) -> Request {
-        Request::new(path(1), Step::Page(1), pages::since(cursor, since), None)
-    }
-
-    fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
-        named(self.name(), read(request, document, self.limits().bytes))
-    }
-}
-
 fn path(page: u32) -> String {
     format!("/api/v3/advisories/?page={page}&size={PAGE}")
-}
-
-fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
-    let meter = Meter::new(request, limit);
-    let source = open(document, &meter)?;
-    let (mut gathered, mut page) = (Gathered::new(request.since), Page::new(request));
-    json::list(source, &meter, "advisories", |text| match json::record::<Record>(text) {
-        Ok(record) => {
-            page.see(&record.published_at);
-            gathered.record(&record.name, advisories(&record))
-        }
-        Err(reason) => gathered.record("an advisory", Err(reason)),
-    })?;
-    let is_full = gathered.records() >= PAGE;
-    let mut reading = gathered.finish()?;
-    page.go_on(request, is_full, path, &mut reading);
-    Ok(reading)
 }
 
 /// One for each release that it has packages for.

@@ -9,50 +9,30 @@
 //! Source: <https://security-team.debian.org/security_tracker.html>.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use prism_domain::advisory::Advisory;
 
-use super::named;
-use crate::error::{Fault, FeedError};
-use crate::feed::{Feed, Limits, Reading, Request, Step};
+use crate::error::Fault;
+use crate::feed::{Feed, Limits, Role, Start};
+use crate::reading::{Reading, Step};
 use crate::record::{Draft, Fixed, Gathered};
-use crate::source::{Meter, open};
+use crate::source::Document;
+use crate::source::each_line;
 
 /// The list.
-pub(crate) struct DebianList;
+pub(crate) const FEED: Feed = Feed {
+    name: "debian-dsa",
+    base_url: "https://salsa.debian.org",
+    ecosystems: &["debian-12", "debian-13"],
+    role: Role::Main,
+    limits: Limits { bytes: 16 * 1024 * 1024, documents: 1 },
+    start: Start::At("/security-tracker-team/security-tracker/-/raw/master/data/DSA/list", Step::Whole),
+    parse,
+};
 
 /// Releases by codename. Source: <https://www.debian.org/releases/>.
 pub(crate) const RELEASES: [(&str, &str); 2] = [("bookworm", "debian-12"), ("trixie", "debian-13")];
-
-impl Feed for DebianList {
-    fn name(&self) -> &'static str {
-        "debian-dsa"
-    }
-
-    fn base_url(&self) -> &'static str {
-        "https://salsa.debian.org"
-    }
-
-    fn ecosystems(&self) -> &'static [&'static str] {
-        &["debian-12", "debian-13"]
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { bytes: 16 * 1024 * 1024, documents: 1 }
-    }
-
-    fn first(&self, _cursor: Option<&str>, since: Timestamp) -> Request {
-        let path = "/security-tracker-team/security-tracker/-/raw/master/data/DSA/list";
-        Request::new(path, Step::Whole, since, None)
-    }
-
-    fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
-        named(self.name(), read(request, document, self.limits().bytes))
-    }
-}
 
 /// An advisory of the list: its first line, and what stands below it.
 #[derive(Default)]
@@ -63,34 +43,25 @@ struct Entry {
     wrong: Option<String>,
 }
 
-fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
-    let meter = Meter::new(request, limit);
-    let mut source = open(document, &meter)?;
-    let mut gathered = Gathered::new(request.since);
-    let (mut line, mut number, mut entry) = (Vec::new(), 0_usize, None::<Entry>);
-    loop {
-        line.clear();
-        meter.next_record();
-        number += 1;
-        let at = || format!("at line {number}");
-        if source.read_until(b'\n', &mut line).map_err(|error| meter.fault(&error, at()))? == 0 {
-            break;
-        }
-        let text = str::from_utf8(&line).map_err(|error| Fault::malformed("UTF-8", at(), error.to_string()))?;
+fn parse(_: &Feed, document: Document<'_>) -> Result<Reading, Fault> {
+    let (mut gathered, mut entry) = (Gathered::new(document.request.since), None::<Entry>);
+    each_line(document.source, &document.meter, |at, line| {
+        let malformed = |why: &str| Err(Fault::malformed("list of advisories", at.to_owned(), why));
         // Its last line ends like the others, so that what is cut off within one is seen.
-        let Some(text) = text.strip_suffix('\n') else { return Err(Fault::CutOff { at: at() }) };
+        let Some(text) = line.strip_suffix('\n') else { return Err(Fault::CutOff { at: at.to_owned() }) };
         if text.starts_with('[') {
             finish(entry.take(), &mut gathered)?;
             entry = Some(Entry { head: text.to_owned(), ..Entry::default() });
         } else if text.starts_with([' ', '\t']) {
             match &mut entry {
                 Some(entry) => entry.add(text.trim()),
-                None => return Err(Fault::malformed("list of advisories", at(), "no advisory stands above this line")),
+                None => return malformed("no advisory stands above this line"),
             }
         } else if !text.trim().is_empty() {
-            return Err(Fault::malformed("list of advisories", at(), format!("\"{text}\"")));
+            return malformed(&format!("\"{text}\""));
         }
-    }
+        Ok(())
+    })?;
     finish(entry, &mut gathered)?;
     gathered.finish_whole()
 }

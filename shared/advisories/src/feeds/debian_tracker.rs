@@ -11,22 +11,29 @@
 //! tracker tells it. It is evidence by versions, and none by dates.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::debian_list::RELEASES;
-use super::named;
-use crate::error::{Fault, FeedError};
-use crate::feed::{Feed, Limits, Reading, Request, Step};
+use crate::error::Fault;
+use crate::feed::{Feed, Limits, Role, Start};
 use crate::json;
+use crate::reading::{Reading, Step};
 use crate::record::{Draft, Fixed, Gathered, rating};
-use crate::source::{Meter, open};
+use crate::source::Document;
 
 /// The tracker.
-pub(crate) struct DebianTracker;
+pub(crate) const FEED: Feed = Feed {
+    name: "debian-tracker",
+    base_url: "https://security-tracker.debian.org",
+    ecosystems: &["debian-12", "debian-13"],
+    role: Role::Main,
+    limits: Limits { bytes: 256 * 1024 * 1024, documents: 1 },
+    start: Start::At("/tracker/data/json", Step::Whole),
+    parse,
+};
 
 /// The most pairs of a vulnerability and a release.
 const FIXED: usize = 50_000;
@@ -60,41 +67,13 @@ struct Release {
     urgency: String,
 }
 
-impl Feed for DebianTracker {
-    fn name(&self) -> &'static str {
-        "debian-tracker"
-    }
-
-    fn base_url(&self) -> &'static str {
-        "https://security-tracker.debian.org"
-    }
-
-    fn ecosystems(&self) -> &'static [&'static str] {
-        &["debian-12", "debian-13"]
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { bytes: 256 * 1024 * 1024, documents: 1 }
-    }
-
-    fn first(&self, _cursor: Option<&str>, since: Timestamp) -> Request {
-        Request::new("/tracker/data/json", Step::Whole, since, None)
-    }
-
-    fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
-        named(self.name(), read(request, document, self.limits().bytes))
-    }
-}
-
-fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
-    let meter = Meter::new(request, limit);
-    let source = open(document, &meter)?;
-    let since = TimeZone::UTC.to_datetime(request.since);
+fn parse(_: &Feed, document: Document<'_>) -> Result<Reading, Fault> {
+    let since = TimeZone::UTC.to_datetime(document.request.since);
     let year = i32::from(since.year());
     let whole_year = if since.day_of_year() == 1 { year } else { year + 1 }.to_string();
     let mut found: BTreeMap<(String, &str), (Draft, Vec<Fixed>)> = BTreeMap::new();
     let mut gathered = Gathered::new(Timestamp::MIN);
-    json::groups(source, &meter, |package, cve, text| {
+    json::groups(document.source, &document.meter, |package, cve, text| {
         let record = match json::record::<Record>(text) {
             Ok(record) => record,
             Err(reason) => return gathered.record(&format!("{package} {cve}"), Err(reason)),

@@ -2,91 +2,54 @@
 //! vulnerability there is; only notable probabilities are kept.
 //! Sources: <https://www.first.org/epss/data_stats>, <https://epss.empiricalsecurity.com>.
 
-use std::io::BufRead;
-
-use jiff::Timestamp;
 use prism_domain::advisory::{CveId, Probability, Threats};
 
-use super::named;
-use crate::error::{Fault, FeedError};
-use crate::feed::{Feed, Limits, Reading, Request, Skipped, Step};
-use crate::record::all_skipped;
-use crate::source::{Meter, open};
+use crate::error::Fault;
+use crate::feed::{Feed, Limits, Role, Start};
+use crate::reading::{Reading, Step};
+use crate::record::Gathered;
+use crate::source::Document;
+use crate::source::each_line;
 
 /// The scores of the day.
-pub(crate) struct Epss;
+pub(crate) const FEED: Feed = Feed {
+    name: "epss",
+    base_url: "https://epss.empiricalsecurity.com",
+    ecosystems: &[],
+    role: Role::Main,
+    limits: Limits { bytes: 64 * 1024 * 1024, documents: 1 },
+    start: Start::At("/epss_scores-current.csv.gz", Step::Whole),
+    parse,
+};
 
 /// Of some 300,000 vulnerabilities, about one in twenty is notable.
 const NOTABLE: usize = 200_000;
 
-impl Feed for Epss {
-    fn name(&self) -> &'static str {
-        "epss"
-    }
-
-    fn base_url(&self) -> &'static str {
-        "https://epss.empiricalsecurity.com"
-    }
-
-    fn ecosystems(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { bytes: 64 * 1024 * 1024, documents: 1 }
-    }
-
-    fn first(&self, _cursor: Option<&str>, since: Timestamp) -> Request {
-        Request::new("/epss_scores-current.csv.gz", Step::Whole, since, None)
-    }
-
-    fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
-        named(self.name(), read(request, document, self.limits().bytes))
-    }
-}
-
 /// A line of comment, the names of the columns, and then `cve,epss,percentile`.
-fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
-    let meter = Meter::new(request, limit);
-    let mut source = open(document, &meter)?;
-    let (mut threats, mut skipped) = (Threats::default(), Skipped::default());
-    let (mut line, mut number, mut records, mut headed) = (Vec::new(), 0_usize, 0_usize, false);
-    loop {
-        line.clear();
-        meter.next_record();
-        number += 1;
-        let at = || format!("at line {number}");
-        if source.read_until(b'\n', &mut line).map_err(|error| meter.fault(&error, at()))? == 0 {
-            break;
-        }
-        let text = str::from_utf8(&line).map_err(|error| Fault::malformed("UTF-8", at(), error.to_string()))?;
-        let Some(text) = text.strip_suffix('\n') else { return Err(Fault::CutOff { at: at() }) };
+fn parse(_: &Feed, document: Document<'_>) -> Result<Reading, Fault> {
+    let (mut gathered, mut threats) = (Gathered::new(document.request.since), Threats::default());
+    let mut headed = false;
+    each_line(document.source, &document.meter, |at, line| {
+        let Some(text) = line.strip_suffix('\n') else { return Err(Fault::CutOff { at: at.to_owned() }) };
         let text = text.trim_end_matches('\r');
         if text.starts_with('#') || text.is_empty() {
-            continue;
+            return Ok(());
         }
         if !headed {
-            if !text.starts_with("cve,epss") {
-                return Err(Fault::malformed("CSV of EPSS", at(), format!("its columns are \"{text}\"")));
+            headed = text.starts_with("cve,epss");
+            let other = || Fault::malformed("CSV of EPSS", at.to_owned(), format!("its columns are \"{text}\""));
+            return if headed { Ok(()) } else { Err(other()) };
+        }
+        let read = score(text).map(|(cve, likely)| {
+            if likely >= Probability::NOTABLE {
+                threats.likely.insert(cve, likely);
             }
-            headed = true;
-            continue;
-        }
-        records += 1;
-        match score(text) {
-            Ok((cve, likely)) if likely >= Probability::NOTABLE => drop(threats.likely.insert(cve, likely)),
-            Ok(_) => {}
-            Err(reason) => skipped.add(&at(), &reason),
-        }
-        if threats.likely.len() > NOTABLE {
-            return Err(Fault::TooMany { limit: NOTABLE });
-        }
-    }
-    all_skipped(records, &skipped)?;
-    if records == 0 {
-        return Err(Fault::unexpected("has no records"));
-    }
-    Ok(Reading { threats: Some(threats), skipped, ..Reading::default() })
+            Vec::new()
+        });
+        gathered.record(at, read)?;
+        if threats.likely.len() > NOTABLE { Err(Fault::TooMany { limit: NOTABLE }) } else { Ok(()) }
+    })?;
+    Ok(Reading { threats: Some(threats), ..gathered.finish_whole()? })
 }
 
 fn score(line: &str) -> Result<(CveId, Probability), String> {

@@ -3,22 +3,27 @@
 //! Source: <https://www.cisa.gov/known-exploited-vulnerabilities-catalog>, and its schema
 //! <https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities_schema.json>.
 
-use std::io::BufRead;
-
-use jiff::Timestamp;
 use jiff::civil::Date;
 use prism_domain::advisory::{CveId, Threats};
 use serde::Deserialize;
 
-use super::named;
-use crate::error::{Fault, FeedError};
-use crate::feed::{Feed, Limits, Reading, Request, Skipped, Step};
+use crate::error::Fault;
+use crate::feed::{Feed, Limits, Role, Start};
 use crate::json;
-use crate::record::all_skipped;
-use crate::source::{Meter, open};
+use crate::reading::{Reading, Step};
+use crate::record::Gathered;
+use crate::source::Document;
 
 /// The catalogue.
-pub(crate) struct Kev;
+pub(crate) const FEED: Feed = Feed {
+    name: "kev",
+    base_url: "https://www.cisa.gov",
+    ecosystems: &[],
+    role: Role::Main,
+    limits: Limits { bytes: 32 * 1024 * 1024, documents: 1 },
+    start: Start::At("/sites/default/files/feeds/known_exploited_vulnerabilities.json", Step::Whole),
+    parse,
+};
 
 const VULNERABILITIES: usize = 50_000;
 
@@ -74,56 +79,21 @@ impl Entry {
     }
 }
 
-impl Feed for Kev {
-    fn name(&self) -> &'static str {
-        "kev"
-    }
-
-    fn base_url(&self) -> &'static str {
-        "https://www.cisa.gov"
-    }
-
-    fn ecosystems(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { bytes: 32 * 1024 * 1024, documents: 1 }
-    }
-
-    fn first(&self, _cursor: Option<&str>, since: Timestamp) -> Request {
-        Request::new("/sites/default/files/feeds/known_exploited_vulnerabilities.json", Step::Whole, since, None)
-    }
-
-    fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
-        named(self.name(), read(request, document, self.limits().bytes))
-    }
-}
-
-fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
-    let meter = Meter::new(request, limit);
-    let source = open(document, &meter)?;
-    let (mut threats, mut skipped, mut count) = (Threats::default(), Skipped::default(), 0);
-    json::list(source, &meter, "vulnerabilities", |text| {
-        count += 1;
+fn parse(_: &Feed, document: Document<'_>) -> Result<Reading, Fault> {
+    let (mut gathered, mut threats) = (Gathered::new(document.request.since), Threats::default());
+    json::list(document.source, &document.meter, "vulnerabilities", |text| {
         let read = json::record::<Entry>(text).and_then(|entry| match entry.cve.parse::<CveId>() {
-            Ok(cve) => Ok((cve, entry.date_added, entry.is_of_windows())),
-            Err(error) => Err(format!("{} {error}", entry.cve)),
-        });
-        match read {
-            Ok((cve, added, is_of_windows)) => {
-                if is_of_windows {
+            Ok(cve) => {
+                if entry.is_of_windows() {
                     threats.windows.insert(cve.clone());
                 }
-                threats.exploited.insert(cve, added);
+                threats.exploited.insert(cve, entry.date_added);
+                Ok(Vec::new())
             }
-            Err(reason) => skipped.add(&format!("entry {count}"), &reason),
-        }
-        if count > VULNERABILITIES { Err(Fault::TooMany { limit: VULNERABILITIES }) } else { Ok(()) }
+            Err(error) => Err(format!("{} {error}", entry.cve)),
+        });
+        gathered.record(&format!("entry {}", gathered.records() + 1), read)?;
+        if gathered.records() > VULNERABILITIES { Err(Fault::TooMany { limit: VULNERABILITIES }) } else { Ok(()) }
     })?;
-    all_skipped(count, &skipped)?;
-    if count == 0 {
-        return Err(Fault::unexpected("has no records"));
-    }
-    Ok(Reading { threats: Some(threats), skipped, ..Reading::default() })
+    Ok(Reading { threats: Some(threats), ..gathered.finish_whole()? })
 }

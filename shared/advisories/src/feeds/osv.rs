@@ -10,63 +10,65 @@
 //! of `published` alone.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
 
-use jiff::Timestamp;
 use prism_domain::advisory::Advisory;
 use prism_domain::level::SecurityLevel;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::named;
-use crate::error::{Fault, FeedError};
-use crate::feed::{Feed, Limits, Reading, Request, Step};
+use crate::error::Fault;
+use crate::feed::{Feed, Limits, Role, Start};
 use crate::index;
 use crate::json;
-use crate::record::{Draft, Fixed, Gathered, rating};
-use crate::source::{Meter, open};
+use crate::reading::{Reading, Step};
+use crate::record::{Draft, Fixed, rating};
+use crate::source::Document;
 use crate::updateinfo::is_debug;
 
-/// The records of one vendor.
-pub(crate) struct Osv {
-    name: &'static str,
-    /// Its directory.
-    directory: &'static str,
-    /// What the ids of its security advisories begin with.
-    prefix: &'static str,
-    ecosystems: &'static [&'static str],
-    /// Ours, of what a record calls its ecosystem.
-    ecosystem: fn(&str) -> Option<String>,
-}
-
-pub(crate) const ALL: [Osv; 3] = [
-    Osv {
-        name: "almalinux-osv",
-        directory: "/AlmaLinux",
-        prefix: "ALSA-",
-        ecosystems: &["almalinux-8", "almalinux-9", "almalinux-10"],
-        ecosystem: |name| Some(format!("almalinux-{}", name.strip_prefix("AlmaLinux:")?)),
-    },
-    Osv {
-        name: "redhat-osv",
-        directory: "/Red%20Hat",
-        prefix: "RHSA-",
-        ecosystems: &["rhel-8", "rhel-9", "rhel-10"],
+/// The records of each vendor.
+pub(crate) const FEEDS: [Feed; 3] = [
+    records(
+        "almalinux-osv",
+        "/AlmaLinux/modified_id.csv",
+        &["almalinux-8", "almalinux-9", "almalinux-10"],
+        |feed, it| parse(feed, it, "ALSA-", |name| Some(format!("almalinux-{}", name.strip_prefix("AlmaLinux:")?))),
+    ),
+    records("redhat-osv", "/Red%20Hat/modified_id.csv", &["rhel-8", "rhel-9", "rhel-10"], |feed, it| {
         // Of `Red Hat:enterprise_linux:9::appstream`; extended support and layered products have other names.
-        ecosystem: |name| {
+        parse(feed, it, "RHSA-", |name| {
             let release = name.strip_prefix("Red Hat:enterprise_linux:")?;
             Some(format!("rhel-{}", release.split([':', '.']).next()?))
-        },
-    },
-    Osv {
-        name: "ubuntu-osv",
-        directory: "/Ubuntu",
-        prefix: "USN-",
-        ecosystems: &["ubuntu-20.04", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.04"],
+        })
+    }),
+    records(
+        "ubuntu-osv",
+        "/Ubuntu/modified_id.csv",
+        &["ubuntu-20.04", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.04"],
         // Of `Ubuntu:22.04:LTS`; what only subscribers get is `Ubuntu:Pro:22.04:LTS`.
-        ecosystem: |name| Some(format!("ubuntu-{}", name.strip_prefix("Ubuntu:")?.strip_suffix(":LTS")?)),
-    },
+        |feed, it| {
+            parse(feed, it, "USN-", |name| {
+                Some(format!("ubuntu-{}", name.strip_prefix("Ubuntu:")?.strip_suffix(":LTS")?))
+            })
+        },
+    ),
 ];
+
+const fn records(
+    name: &'static str,
+    index: &'static str,
+    ecosystems: &'static [&'static str],
+    parse: fn(&Feed, Document<'_>) -> Result<Reading, Fault>,
+) -> Feed {
+    Feed {
+        name,
+        base_url: "https://osv-vulnerabilities.storage.googleapis.com",
+        ecosystems,
+        role: Role::Main,
+        limits: Limits { bytes: 16 * 1024 * 1024, documents: 501 },
+        start: Start::At(index, Step::Index),
+        parse,
+    }
+}
 
 #[derive(Deserialize)]
 struct Record {
@@ -147,83 +149,48 @@ struct RatedCve {
     severity: Vec<Severity>,
 }
 
-impl Feed for Osv {
-    fn name(&self) -> &'static str {
-        self.name
+/// `prefix`: what the ids of the vendor's security advisories begin with. `ecosystem`: ours, of what a record calls its
+/// ecosystem.
+fn parse(
+    feed: &Feed,
+    document: Document<'_>,
+    prefix: &str,
+    ecosystem: fn(&str) -> Option<String>,
+) -> Result<Reading, Fault> {
+    let request = document.request;
+    if request.step == Step::Index {
+        let directory = request.path.trim_end_matches("/modified_id.csv");
+        return index::read(feed, document, index::entry, |id| {
+            id.as_str().starts_with(prefix).then(|| format!("{directory}/{id}.json"))
+        });
     }
-
-    fn base_url(&self) -> &'static str {
-        "https://osv-vulnerabilities.storage.googleapis.com"
-    }
-
-    fn ecosystems(&self) -> &'static [&'static str] {
-        self.ecosystems
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { bytes: 16 * 1024 * 1024, documents: 501 }
-    }
-
-    fn first(&self, cursor: Option<&str>, since: Timestamp) -> Request {
-        Request::new(format!("{}/modified_id.csv", self.directory), Step::Index, since, cursor)
-    }
-
-    fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
-        let meter = Meter::new(request, self.limits().bytes);
-        named(
-            self.name,
-            open(document, &meter).and_then(|source| match request.step {
-                Step::Index => {
-                    let documents = self.limits().documents;
-                    index::read(source, &meter, request, documents, index::entry, |id| {
-                        let is_ours = id.as_str().starts_with(self.prefix);
-                        is_ours.then(|| format!("{}/{id}.json", self.directory))
-                    })
-                }
-                _ => self.record(source, &meter, request),
-            }),
-        )
-    }
+    let record: Record = json::whole(document.source, &document.meter)?;
+    index::record(request, &record.id, &record.id, advisories(feed, ecosystem, &record))
 }
 
-impl Osv {
-    fn record(&self, source: Box<dyn BufRead + '_>, meter: &Meter, request: &Request) -> Result<Reading, Fault> {
-        let record: Record = json::whole(source, meter)?;
-        if !request.path.ends_with(&format!("/{}.json", record.id)) {
-            return Err(Fault::unexpected(format!("is not the record that was asked for, but {}", record.id)));
-        }
-        let mut gathered = Gathered::new(request.since);
-        gathered.record(&record.id, self.advisories(&record))?;
-        let mut reading = gathered.finish()?;
-        reading.cursor.clone_from(&request.cursor);
-        Ok(reading)
+/// One for each release that is known. A record that was withdrawn is none.
+fn advisories(feed: &Feed, ecosystem: fn(&str) -> Option<String>, record: &Record) -> Result<Vec<Advisory>, String> {
+    if record.withdrawn.is_some() {
+        return Ok(Vec::new());
     }
-
-    /// One for each release that is known. A record that was withdrawn is none.
-    fn advisories(&self, record: &Record) -> Result<Vec<Advisory>, String> {
-        if record.withdrawn.is_some() {
-            return Ok(Vec::new());
+    let mut releases: BTreeMap<&str, Vec<Fixed>> = BTreeMap::new();
+    for affected in &record.affected {
+        let ours = ecosystem(&affected.package.ecosystem);
+        if let Some(ours) = feed.ecosystems.iter().find(|known| Some(**known) == ours.as_deref()) {
+            releases.entry(ours).or_default().extend(affected.fixed());
         }
-        let mut releases: BTreeMap<&str, Vec<Fixed>> = BTreeMap::new();
-        for affected in &record.affected {
-            let ours = (self.ecosystem)(&affected.package.ecosystem);
-            if let Some(ours) = self.ecosystems.iter().find(|known| Some(**known) == ours.as_deref()) {
-                releases.entry(ours).or_default().extend(affected.fixed());
-            }
-        }
-        let names = [&record.upstream, &record.related, &record.aliases].into_iter().flatten();
-        let draft = Draft {
-            id: record.id.clone(),
-            severity: record.severity(),
-            title: record.summary.clone(),
-            cves: names.filter(|name| name.starts_with("CVE-")).cloned().collect(),
-            issued: record.published.clone().unwrap_or_default(),
-            ..Draft::default()
-        };
-        releases.into_iter().map(|(ecosystem, fixed)| draft.advisory(ecosystem, fixed)).collect()
     }
+    let names = [&record.upstream, &record.related, &record.aliases].into_iter().flatten();
+    let draft = Draft {
+        id: record.id.clone(),
+        severity: record.severity(),
+        title: record.summary.clone(),
+        cves: names.filter(|name| name.starts_with("CVE-")).cloned().collect(),
+        issued: record.published.clone().unwrap_or_default(),
+        ..Draft::default()
+    };
+    releases.into_iter().map(|(ecosystem, fixed)| draft.advisory(ecosystem, fixed)).collect()
 }
-
 impl Record {
     /// The vendor's own rating: Ubuntu's of the worst of its vulnerabilities, what Red Hat refers to
     /// (`…/security/updates/classification/#important`), or what a title begins with (`Important: kernel security

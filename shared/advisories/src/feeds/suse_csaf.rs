@@ -4,35 +4,41 @@
 //! <https://docs.oasis-open.org/csaf/csaf/v2.0/csaf-v2.0.html> says (7.1.13 and 5.1); the form of an advisory: 3.2.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::BufRead;
 
-use jiff::Timestamp;
 use prism_domain::advisory::Advisory;
 use serde::Deserialize;
 
-use super::named;
-use crate::error::{Fault, FeedError};
-use crate::feed::{Feed, Limits, Reading, Request, Step};
+use crate::error::Fault;
+use crate::feed::{Feed, Limits, Role, Start};
 use crate::index::{self, Entry};
 use crate::json;
-use crate::record::{Draft, Fixed, Gathered, nevra, rating};
-use crate::source::{Meter, open};
+use crate::reading::{Reading, Step};
+use crate::record::{Draft, Fixed, nevra, rating};
+use crate::source::Document;
 use crate::updateinfo::is_debug;
 
 /// The advisories of SUSE Linux Enterprise Server.
-pub(crate) struct SuseCsaf;
+pub(crate) const FEED: Feed = Feed {
+    name: "suse-csaf",
+    base_url: "https://ftp.suse.com",
+    ecosystems: &["sles-15.6", "sles-15.7", "sles-16.0"],
+    role: Role::Main,
+    limits: Limits { bytes: 32 * 1024 * 1024, documents: 501 },
+    start: Start::At("/pub/projects/security/csaf/changes.csv", Step::Index),
+    parse,
+};
 
 const DIRECTORY: &str = "/pub/projects/security/csaf";
 
 #[derive(Deserialize)]
 struct Record {
-    document: Document,
+    document: Described,
     #[serde(default)]
     vulnerabilities: Vec<Vulnerability>,
 }
 
 #[derive(Deserialize)]
-struct Document {
+struct Described {
     #[serde(default)]
     title: String,
     #[serde(default)]
@@ -70,91 +76,52 @@ struct Status {
     fixed: Vec<String>,
 }
 
-impl Feed for SuseCsaf {
-    fn name(&self) -> &'static str {
-        "suse-csaf"
+fn parse(feed: &Feed, document: Document<'_>) -> Result<Reading, Fault> {
+    if document.request.step == Step::Index {
+        return index::read(feed, document, entry, |name| {
+            // Those of openSUSE, and such as only recommend something, are in the list too.
+            name.as_str().starts_with("suse-su-").then(|| format!("{DIRECTORY}/{name}"))
+        });
     }
-
-    fn base_url(&self) -> &'static str {
-        "https://ftp.suse.com"
-    }
-
-    fn ecosystems(&self) -> &'static [&'static str] {
-        &["sles-15.6", "sles-15.7", "sles-16.0"]
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { bytes: 32 * 1024 * 1024, documents: 501 }
-    }
-
-    fn first(&self, cursor: Option<&str>, since: Timestamp) -> Request {
-        Request::new(format!("{DIRECTORY}/changes.csv"), Step::Index, since, cursor)
-    }
-
-    fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
-        named(self.name(), self.read_step(request, document))
-    }
+    let record: Record = json::whole(document.source, &document.meter)?;
+    let id = &record.document.tracking.id;
+    index::record(document.request, id, &id.to_ascii_lowercase().replace(':', "_"), advisories(feed, &record))
 }
 
-impl SuseCsaf {
-    fn read_step(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, Fault> {
-        let meter = Meter::new(request, self.limits().bytes);
-        let source = open(document, &meter)?;
-        if request.step == Step::Index {
-            let documents = self.limits().documents;
-            return index::read(source, &meter, request, documents, entry, |name| {
-                // Those of openSUSE, and such as only recommend something, are in the list too.
-                name.as_str().starts_with("suse-su-").then(|| format!("{DIRECTORY}/{name}"))
-            });
-        }
-        let record: Record = json::whole(source, &meter)?;
-        let id = &record.document.tracking.id;
-        if !request.path.ends_with(&format!("/{}.json", id.to_ascii_lowercase().replace(':', "_"))) {
-            return Err(Fault::unexpected(format!("is not the record that was asked for, but {id}")));
-        }
-        let mut gathered = Gathered::new(request.since);
-        gathered.record(id, self.advisories(&record))?;
-        let mut reading = gathered.finish()?;
-        reading.cursor.clone_from(&request.cursor);
-        Ok(reading)
-    }
-
-    /// One for each release that is known, with the vulnerabilities that it has there.
-    fn advisories(&self, record: &Record) -> Result<Vec<Advisory>, String> {
-        let Document { title, aggregate_severity, tracking } = &record.document;
-        let draft = Draft {
-            id: tracking.id.clone(),
-            severity: rating(&aggregate_severity.text),
-            title: title.clone(),
-            issued: tracking.initial_release_date.clone(),
-            updated: tracking.current_release_date.clone(),
-            ..Draft::default()
-        };
-        let mut releases: BTreeMap<&str, (Draft, Vec<Fixed>)> = BTreeMap::new();
-        for vulnerability in &record.vulnerabilities {
-            let status = &vulnerability.product_status;
-            let mut seen = BTreeSet::new();
-            for product in status.recommended.iter().chain(&status.fixed) {
-                let Some((product, package)) = product.split_once(':') else { continue };
-                let ours = sles(product);
-                let Some(ours) = self.ecosystems().iter().find(|known| Some(**known) == ours.as_deref()) else {
-                    continue;
-                };
-                let (draft, fixed) = releases.entry(ours).or_insert_with(|| (draft.clone(), Vec::new()));
-                if seen.insert(ours) {
-                    draft.cves.extend(vulnerability.cve.clone());
-                }
-                let (package, architecture) =
-                    nevra(package).ok_or_else(|| format!("has the package \"{package}\", which is no nevra"))?;
-                if !["src", "nosrc"].contains(&architecture) && !is_debug(&package.0) {
-                    fixed.push(package);
-                }
+/// One for each release that is known, with the vulnerabilities that it has there.
+fn advisories(feed: &Feed, record: &Record) -> Result<Vec<Advisory>, String> {
+    let Described { title, aggregate_severity, tracking } = &record.document;
+    let draft = Draft {
+        id: tracking.id.clone(),
+        severity: rating(&aggregate_severity.text),
+        title: title.clone(),
+        issued: tracking.initial_release_date.clone(),
+        updated: tracking.current_release_date.clone(),
+        ..Draft::default()
+    };
+    let mut releases: BTreeMap<&str, (Draft, Vec<Fixed>)> = BTreeMap::new();
+    for vulnerability in &record.vulnerabilities {
+        let status = &vulnerability.product_status;
+        let mut seen = BTreeSet::new();
+        for product in status.recommended.iter().chain(&status.fixed) {
+            let Some((product, package)) = product.split_once(':') else { continue };
+            let ours = sles(product);
+            let Some(ours) = feed.ecosystems.iter().find(|known| Some(**known) == ours.as_deref()) else {
+                continue;
+            };
+            let (draft, fixed) = releases.entry(ours).or_insert_with(|| (draft.clone(), Vec::new()));
+            if seen.insert(ours) {
+                draft.cves.extend(vulnerability.cve.clone());
+            }
+            let (package, architecture) =
+                nevra(package).ok_or_else(|| format!("has the package \"{package}\", which is no nevra"))?;
+            if !["src", "nosrc"].contains(&architecture) && !is_debug(&package.0) {
+                fixed.push(package);
             }
         }
-        releases.into_iter().map(|(ecosystem, (draft, fixed))| draft.advisory(ecosystem, fixed)).collect()
     }
+    releases.into_iter().map(|(ecosystem, (draft, fixed))| draft.advisory(ecosystem, fixed)).collect()
 }
-
 /// A line of the list: `"suse-su-2030_0001-1.json","2030-05-01T10:00:00Z"`.
 fn entry(line: &str) -> Option<Entry> {
     let (name, modified) = line.split_once(',')?;

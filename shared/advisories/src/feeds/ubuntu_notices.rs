@@ -4,23 +4,29 @@
 //! Source: <https://ubuntu.com/security/api/docs> (`/security/notices.json`; 20 notices a page at most).
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
 
-use jiff::Timestamp;
 use prism_domain::advisory::Advisory;
 use serde::Deserialize;
 
-use super::named;
-use crate::error::{Fault, FeedError};
-use crate::feed::{Feed, Limits, Reading, Request, Role, Step};
-use crate::json;
-use crate::pages::{self, Page};
-use crate::record::{Draft, Gathered};
-use crate::source::{Meter, open};
+use crate::feed::{Feed, Limits, Role, Start};
+use crate::pages;
+use crate::record::Draft;
 use crate::updateinfo::is_debug;
 
 /// The notices.
-pub(crate) struct UbuntuNotices;
+pub(crate) const FEED: Feed = Feed {
+    name: "ubuntu-notices",
+    base_url: "https://ubuntu.com",
+    ecosystems: &["ubuntu-20.04", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.04"],
+    role: Role::Hint,
+    limits: Limits { bytes: 64 * 1024 * 1024, documents: 150 },
+    start: Start::Pages(path),
+    parse: |_, document| {
+        pages::read(document, PAGE, path, "notices", "a notice", |notice: &Notice| {
+            (&notice.published, &notice.id, advisories(notice))
+        })
+    },
+};
 
 const PAGE: usize = 20;
 
@@ -50,56 +56,9 @@ struct Package {
     pocket: Option<String>,
 }
 
-impl Feed for UbuntuNotices {
-    fn name(&self) -> &'static str {
-        "ubuntu-notices"
-    }
-
-    fn base_url(&self) -> &'static str {
-        "https://ubuntu.com"
-    }
-
-    fn ecosystems(&self) -> &'static [&'static str] {
-        &["ubuntu-20.04", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.04"]
-    }
-
-    fn role(&self) -> Role {
-        Role::Hint
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { bytes: 64 * 1024 * 1024, documents: 150 }
-    }
-
-    fn first(&self, cursor: Option<&str>, since: Timestamp) -> Request {
-        Request::new(path(1), Step::Page(1), pages::since(cursor, since), None)
-    }
-
-    fn read(&self, request: &Request, document: &mut dyn BufRead) -> Result<Reading, FeedError> {
-        named(self.name(), read(request, document, self.limits().bytes))
-    }
-}
-
 fn path(page: u32) -> String {
     let offset = (page as usize).saturating_sub(1).saturating_mul(PAGE);
     format!("/security/notices.json?limit={PAGE}&offset={offset}&order=newest")
-}
-
-fn read(request: &Request, document: &mut dyn BufRead, limit: u64) -> Result<Reading, Fault> {
-    let meter = Meter::new(request, limit);
-    let source = open(document, &meter)?;
-    let (mut gathered, mut page) = (Gathered::new(request.since), Page::new(request));
-    json::list(source, &meter, "notices", |text| match json::record::<Notice>(text) {
-        Ok(notice) => {
-            page.see(&notice.published);
-            gathered.record(&notice.id, advisories(&notice))
-        }
-        Err(reason) => gathered.record("a notice", Err(reason)),
-    })?;
-    let is_full = gathered.records() >= PAGE;
-    let mut reading = gathered.finish()?;
-    page.go_on(request, is_full, path, &mut reading);
-    Ok(reading)
 }
 
 impl Package {

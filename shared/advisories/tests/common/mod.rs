@@ -77,8 +77,8 @@ pub const GOOD: [(&str, &str, &str); 16] = [
     ("ubuntu-osv", ".json", UBUNTU),
 ];
 
-pub fn feed(name: &str) -> Box<dyn Feed> {
-    all().into_iter().find(|feed| feed.name() == name).unwrap()
+pub fn feed(name: &str) -> Feed {
+    all().into_iter().find(|feed| feed.name == name).unwrap()
 }
 
 pub fn since() -> Timestamp {
@@ -86,12 +86,16 @@ pub fn since() -> Timestamp {
 }
 
 /// The request for one kind of a feed's documents, as a run comes to it.
-pub fn request(feed: &dyn Feed, kind: &str) -> Request {
-    let mut request = feed.first(None, since());
+pub fn request(feed: &Feed, kind: &str) -> Request {
+    let index = "2030-05-01T10:00:00Z,ALSA-2030:0001\n2030-05-01T10:00:00Z,RHSA-2030:0001\n\
+                 2030-05-01T10:00:00Z,USN-9001-1\n";
+    request_since(feed, kind, since(), index)
+}
+
+/// The same, from another time on: of a vendor's records, `index` names one.
+pub fn request_since(feed: &Feed, kind: &str, since: Timestamp, index: &str) -> Request {
+    let mut request = feed.first(None, since);
     while !request.path.contains(kind) {
-        // What leads there; of a vendor's records, the index names one.
-        let index = "2030-05-01T10:00:00Z,ALSA-2030:0001\n2030-05-01T10:00:00Z,RHSA-2030:0001\n\
-                     2030-05-01T10:00:00Z,USN-9001-1\n";
         let document =
             [("mirror.list", MIRRORS), ("repomd.xml", CONTENTS), ("modified_id.csv", index), ("changes.csv", CHANGES)];
         let (_, document) = document.into_iter().find(|(end, _)| request.path.ends_with(end)).unwrap();
@@ -100,14 +104,14 @@ pub fn request(feed: &dyn Feed, kind: &str) -> Request {
     request
 }
 
-pub fn read(feed: &dyn Feed, request: &Request, document: &[u8]) -> Result<Reading, FeedError> {
+pub fn read(feed: &Feed, request: &Request, document: &[u8]) -> Result<Reading, FeedError> {
     feed.read(request, &mut &*document)
 }
 
 /// Reads a document of one kind.
 pub fn read_kind(name: &str, kind: &str, document: &[u8]) -> Result<Reading, FeedError> {
     let feed = feed(name);
-    read(feed.as_ref(), &request(feed.as_ref(), kind), document)
+    read(&feed, &request(&feed, kind), document)
 }
 
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {

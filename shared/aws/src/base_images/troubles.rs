@@ -4,11 +4,10 @@ use prism_domain::id::Region;
 use prism_domain::notice::Notice;
 use prism_domain::watch::Trouble;
 
-use super::readable;
 use crate::error::Result;
 use crate::keys;
 use crate::notices;
-use crate::table::{Applied, Table, Write, text};
+use crate::table::{Applied, Readings, Table, Write, text};
 
 /// Writes that trouble begins, becomes another or is told in other words, if it is still as it was `known`.
 ///
@@ -70,11 +69,11 @@ const SAME_TROUBLE: &str = "since = :since";
 /// The condition that nobody has been told of it.
 const UNTOLD: &str = "attribute_type(told_at, :null)";
 
-/// What is wrong with base images in a region. A record that cannot be read is left out, and logged: it is one image's.
+/// What is wrong with base images in a region.
 ///
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn all_troubles(table: &Table, region: &Region) -> Result<Vec<Trouble>> {
-    readable(table, &keys::troubles(region)).await
+pub async fn all_troubles(table: &Table, region: &Region) -> Result<Readings<Trouble>> {
+    table.query(&keys::troubles(region), "").await
 }

@@ -2,30 +2,43 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use prism_domain::advisory::CveId;
-use prism_domain::assessment::FixedCve;
 use prism_domain::id::{TrackedImageId, UpdateId};
-use prism_domain::level::{Confidence, SecurityLevel};
-use prism_domain::update::{BaseImageUpdate, UpdateType};
+use prism_domain::update::BaseImageUpdate;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::keys::{self, Key};
-use crate::table::{Item, Table, Write, number, text};
+use crate::table::{Fault, Item, Readings, Record, Table, Write, number, text};
 
 /// A move of a base image, and when its dependants were asked to rebuild.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UpdateRecord {
     /// The move.
     #[serde(flatten)]
     pub update: BaseImageUpdate,
     /// How often it was judged anew, and worse: each time its dependants are asked again.
-    #[serde(default)]
     pub round: u32,
     /// When people were told in this round; nothing until then.
     pub announced_at: Option<Timestamp>,
     /// When every dependant's build was started in this round; nothing until then.
     pub responded_at: Option<Timestamp>,
+}
+
+/// The part of the record that is not the move's own.
+#[derive(Debug, Deserialize)]
+struct Answered {
+    round: u32,
+    announced_at: Option<Timestamp>,
+    responded_at: Option<Timestamp>,
+}
+
+/// Read in two parts: of a flattened one, serde does not tell which field is wrong.
+impl Record for UpdateRecord {
+    fn read(mut item: Item) -> Result<Self, Fault> {
+        let answered = ["round", "announced_at", "responded_at"].map(|name| item.remove_entry(name));
+        let Answered { round, announced_at, responded_at } = Record::read(answered.into_iter().flatten().collect())?;
+        Ok(Self { update: Record::read(item)?, round, announced_at, responded_at })
+    }
 }
 
 impl UpdateRecord {
@@ -89,9 +102,8 @@ pub fn announced_and_responded(record: &UpdateRecord, now: Timestamp) -> Result<
 ///
 /// If it cannot be an item.
 pub fn replace(read: &UpdateRecord, next: &UpdateRecord) -> Result<Write> {
-    let write =
-        Write::put_if(&keys::update(&read.update.id), next, same_round(read), &[(":round", number(read.round))])?;
-    Ok(write.naming("#round", "round"))
+    let round = [(":round", number(read.round))];
+    Ok(Write::put_if(&keys::update(&read.update.id), next, SAME_ROUND, &round)?.naming("#round", "round"))
 }
 
 /// A change of a move's record, as long as it is in this round.
@@ -104,15 +116,13 @@ fn change(
 ) -> Result<Write> {
     let mut values = vec![(":now", text(&now.to_string())), (":round", number(record.round))];
     values.extend(more.iter().cloned());
-    let condition = format!("{condition} AND {}", same_round(record));
+    let condition = format!("{condition} AND {SAME_ROUND}");
     let write = Write::update(&keys::update(&record.update.id), expression, Some(&condition), &values)?;
     Ok(write.naming("#round", "round"))
 }
 
-/// A record that an earlier version wrote has no round, and is in the first.
-const fn same_round(record: &UpdateRecord) -> &'static str {
-    if record.round == 0 { "(attribute_not_exists(#round) OR #round = :round)" } else { "#round = :round" }
-}
+/// The condition that a move's record is in the round that was read.
+const SAME_ROUND: &str = "#round = :round";
 
 /// The write that puts a judgement of a move in the place of the one that was read, unless another one has.
 ///
@@ -120,65 +130,33 @@ const fn same_round(record: &UpdateRecord) -> &'static str {
 ///
 /// If a write cannot be built.
 pub fn reassessed(read: &UpdateRecord, update: &BaseImageUpdate) -> Result<Write> {
-    let judged = serde_dynamo::to_item(Judged::of(update)).map_err(|error| Error::malformed("a judgement", error))?;
-    let judged: Item = judged;
-    let mut set: Vec<String> = judged.keys().map(|name| format!("{name} = :{name}")).collect();
-    set.sort_unstable();
-    let mut values: Vec<(String, AttributeValue)> =
-        judged.into_iter().map(|(name, value)| (format!(":{name}"), value)).collect();
+    let judged = serde_dynamo::to_item(update).map_err(|error| Error::malformed("a judgement", error))?;
+    let mut judged: Item = judged;
+    let names = JUDGED.map(|field| format!(":{field}"));
+    let mut values: Vec<(&str, AttributeValue)> = Vec::new();
+    for (name, field) in names.iter().zip(JUDGED) {
+        let value = judged.remove(field);
+        values.push((name, value.ok_or_else(|| Error::malformed("a judgement", format!("it has no {field}")))?));
+    }
     let unjudged = if let Some(at) = read.update.assessed_at {
-        values.push((":read".to_owned(), text(&at.to_string())));
+        values.push((":read", text(&at.to_string())));
         "assessed_at = :read"
     } else {
-        values.push((":null".to_owned(), text("NULL")));
+        values.push((":null", text("NULL")));
         "(attribute_not_exists(assessed_at) OR attribute_type(assessed_at, :null))"
     };
-    let values: Vec<(&str, AttributeValue)> =
-        values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    Write::update(&keys::update(&update.id), &format!("SET {}", set.join(", ")), Some(unjudged), &values)
+    let set = JUDGED.map(|field| format!("{field} = :{field}")).join(", ");
+    Write::update(&keys::update(&update.id), &format!("SET {set}"), Some(unjudged), &values)
 }
 
 /// What a judgement changes of a move.
-#[derive(Debug, Serialize)]
-struct Judged<'a> {
-    update_type: UpdateType,
-    security_level: SecurityLevel,
-    confidence: Confidence,
-    cves: &'a [CveId],
-    fixes: &'a [FixedCve],
-    reasons: &'a [String],
-    assessed_at: Option<Timestamp>,
-}
-
-impl<'a> Judged<'a> {
-    fn of(update: &'a BaseImageUpdate) -> Self {
-        Self {
-            update_type: update.update_type,
-            security_level: update.security_level,
-            confidence: update.confidence,
-            cves: &update.cves,
-            fixes: &update.fixes,
-            reasons: &update.reasons,
-            assessed_at: update.assessed_at,
-        }
-    }
-}
-
-/// A move that has to be there.
-///
-/// # Errors
-///
-/// If AWS fails, or there is none.
-pub async fn known_update(table: &Table, id: &UpdateId) -> Result<BaseImageUpdate> {
-    let record = update(table, id).await?;
-    Ok(record.ok_or_else(|| Error::malformed(format!("update {id}"), "there is no such update"))?.update)
-}
+const JUDGED: [&str; 7] = ["assessed_at", "confidence", "cves", "fixes", "reasons", "security_level", "update_type"];
 
 /// The newest moves of a base image in a region, newest first.
 ///
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn newest_updates(table: &Table, id: &TrackedImageId, limit: usize) -> Result<Vec<UpdateRecord>> {
+pub async fn newest_updates(table: &Table, id: &TrackedImageId, limit: usize) -> Result<Readings<UpdateRecord>> {
     table.newest(&keys::base_image(&id.name, id.architecture), &keys::updates_in(&id.region), limit).await
 }

@@ -1,7 +1,10 @@
 //! The ARNs of what a plan asks for, known from its names.
 
+use prism_domain::id::BuildId;
+use prism_domain::provenance::OwnNames;
 use prism_templates::{ComponentPlan, ImagePlan};
 
+use super::Infrastructure;
 use crate::error::{Error, Result};
 
 /// The ARNs of what a plan asks for.
@@ -11,14 +14,12 @@ pub struct Arns {
     pub component: String,
     /// Those of the patch's components, in the plan's order.
     pub patches: Vec<String>,
-    /// The recipe.
-    pub recipe: String,
     /// The distribution configuration.
     pub distribution: String,
     /// The pipeline.
     pub pipeline: String,
-    /// The image build version: the first, since no two builds share a recipe.
-    pub image: String,
+    /// The recipe, the image and the AMIs.
+    pub own: OwnNames,
 }
 
 impl Arns {
@@ -34,11 +35,29 @@ impl Arns {
         Ok(Self {
             component: component(&plan.component),
             patches: plan.patches.iter().map(component).collect(),
-            recipe: format!("{home}:image-recipe/{}/{}", plan.recipe.name, plan.recipe.version),
             distribution: format!("{home}:distribution-configuration/{}", plan.distribution.name),
             pipeline: format!("{home}:image-pipeline/{}", plan.pipeline.name),
-            image: format!("{home}:image/{}/{}/1", plan.recipe.name, plan.recipe.version),
+            own: names_in(&home, &plan.build),
         })
+    }
+}
+
+/// The names of what Image Builder makes for a build, which follow from its number. Its image is the first build version of
+/// its recipe, since no two builds share one.
+///
+/// # Errors
+///
+/// If the ARN of the stack's infrastructure configuration is none.
+pub fn own_names(infrastructure: &Infrastructure, build: &BuildId) -> Result<OwnNames> {
+    Ok(names_in(&home(infrastructure.of(build.target.architecture))?, build))
+}
+
+fn names_in(home: &str, build: &BuildId) -> OwnNames {
+    let (name, version) = (prism_templates::recipe_name(&build.target), prism_templates::recipe_version(build));
+    OwnNames {
+        image: format!("{home}:image/{name}/{version}/1"),
+        recipe: format!("{home}:image-recipe/{name}/{version}"),
+        ami: prism_templates::ami_name_prefix(build),
     }
 }
 
@@ -69,6 +88,14 @@ pub(super) fn recipe_of(image: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_s_number_leads_to_the_names_of_what_is_made_for_it() {
+        let own = names_in("arn:aws:imagebuilder:us-east-1:123456789012", &"python-ml-x86_64-17".parse().unwrap());
+        assert_eq!(own.image, "arn:aws:imagebuilder:us-east-1:123456789012:image/prism-python-ml-x86-64/1.0.17/1");
+        assert_eq!(recipe_of(&own.image).unwrap(), own.recipe);
+        assert_eq!(own.ami, "prism-python-ml-x86_64-17 ");
+    }
 
     #[test]
     fn the_recipe_of_an_image_is_known_from_its_arn() {

@@ -1,10 +1,15 @@
 //! Cancelling a build, and clearing away what nothing refers to any more.
 
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
+
 use super::ImageBuilder;
 use super::arns::recipe_of;
-use super::ensure::is_absent;
-use crate::error::{Error, Result};
+use super::ensure::ABSENT;
+use crate::error::{Result, unless};
 use crate::fault;
+
+/// How Image Builder says that something is still referred to.
+const REFERRED_TO: &str = "ResourceDependencyException";
 
 impl ImageBuilder {
     /// Cancels an image that is being built. One that has ended, or is none, needs no cancelling.
@@ -13,13 +18,9 @@ impl ImageBuilder {
     ///
     /// If AWS fails.
     pub async fn cancel(&self, image: &str, client_token: &str) -> Result<()> {
-        match self.client.cancel_image_creation().image_build_version_arn(image).client_token(client_token).send().await
-        {
-            Ok(_) => Ok(()),
-            Err(error) if is_absent(&error) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_invalid_request_exception()) => Ok(()),
-            Err(error) => Err(Error::from_sdk(format!("cancelling image {image}"), error)),
-        }
+        let call = self.client.cancel_image_creation().image_build_version_arn(image).client_token(client_token);
+        let cancelled = call.send().await;
+        unless(&[ABSENT, "InvalidRequestException"], format!("cancelling image {image}"), cancelled).map(|_| ())
     }
 
     /// Deletes Image Builder's records of an image and its recipe. The AMI stays: the inventory has it.
@@ -30,20 +31,12 @@ impl ImageBuilder {
     pub async fn forget(&self, image: &str) -> Result<()> {
         let recipe = recipe_of(image)?;
         match self.client.delete_image().image_build_version_arn(image).send().await {
-            Ok(_) => {}
-            Err(error) if is_absent(&error) => {}
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_dependency_exception()) => {
-                return Ok(());
-            }
-            Err(error) => return Err(Error::from_sdk(format!("deleting image {image}"), error)),
-        }
+            Err(error) if error.code() == Some(REFERRED_TO) => return Ok(()),
+            deleted => unless(&[ABSENT], format!("deleting image {image}"), deleted)?,
+        };
         fault::point("close-build.image-forgotten");
-        match self.client.delete_image_recipe().image_recipe_arn(&recipe).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_absent(&error) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_dependency_exception()) => Ok(()),
-            Err(error) => Err(Error::from_sdk(format!("deleting recipe {recipe}"), error)),
-        }
+        let deleted = self.client.delete_image_recipe().image_recipe_arn(&recipe).send().await;
+        unless(&[ABSENT, REFERRED_TO], format!("deleting recipe {recipe}"), deleted).map(|_| ())
     }
 
     /// Deletes a component. One that is gone, or that a recipe still uses, is no error.
@@ -52,11 +45,7 @@ impl ImageBuilder {
     ///
     /// If AWS fails.
     pub async fn forget_component(&self, component: &str) -> Result<()> {
-        match self.client.delete_component().component_build_version_arn(component).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_absent(&error) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_dependency_exception()) => Ok(()),
-            Err(error) => Err(Error::from_sdk(format!("deleting component {component}"), error)),
-        }
+        let deleted = self.client.delete_component().component_build_version_arn(component).send().await;
+        unless(&[ABSENT, REFERRED_TO], format!("deleting component {component}"), deleted).map(|_| ())
     }
 }

@@ -1,19 +1,30 @@
 //! Making what a plan asks for, where it is not made already.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_imagebuilder::types::{
     AmiDistributionConfiguration, ComponentConfiguration, Distribution, EbsInstanceBlockDeviceSpecification,
     EbsVolumeType, InstanceBlockDeviceMapping, Platform,
 };
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use prism_templates::{ComponentPlan, ImagePlan};
 
 use super::arns::Arns;
-use super::{ImageBuilder, tests};
-use crate::error::{Error, Result};
+use super::{Builders, ImageBuilder, tests};
+use crate::error::{Error, Result, unless};
+
+/// How Image Builder says that there is no such thing.
+pub(super) const ABSENT: &str = "ResourceNotFoundException";
 
 /// How Image Builder says that a thing of this name and version is there.
-fn is_there(error: &impl ProvideErrorMetadata) -> bool {
-    matches!(error.code(), Some("ResourceAlreadyExistsException" | "ResourceInUseException"))
+const IS_THERE: [&str; 2] = ["ResourceAlreadyExistsException", "ResourceInUseException"];
+
+/// Checks that an existing component is the plan's: somebody else in the account may have made one of the same name. `data`:
+/// its document, if Image Builder returns it.
+fn recognise_component(plan: &ComponentPlan, data: Option<&str>) -> Result<()> {
+    let is_other = data.is_some_and(|data| data.trim() != plan.data.as_str().trim());
+    let told = || "its document is another one, so somebody else made it: delete it";
+    if is_other { Err(Error::malformed(format!("component {}", plan.name), told())) } else { Ok(()) }
 }
 
 impl ImageBuilder {
@@ -21,10 +32,10 @@ impl ImageBuilder {
     /// one of the same name and version with a second build version of it.
     pub(super) async fn ensure_component(&self, plan: &ImagePlan, component: &ComponentPlan, arn: &str) -> Result<()> {
         let action = || format!("making component {}", component.name);
-        match self.client.get_component().component_build_version_arn(arn).send().await {
-            Ok(_) => return Ok(()),
-            Err(error) if is_absent(&error) => {}
-            Err(error) => return Err(Error::from_sdk(action(), error)),
+        let found = self.client.get_component().component_build_version_arn(arn).send().await;
+        if let Some(found) = unless(&[ABSENT], action(), found)? {
+            let data = found.component.and_then(|component| component.data);
+            return recognise_component(component, data.as_deref());
         }
         let made = self
             .client
@@ -38,11 +49,7 @@ impl ImageBuilder {
             .tags("prism:template", plan.build.target.template.as_str())
             .send()
             .await;
-        match made {
-            Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(is_there) => Ok(()),
-            Err(error) => Err(Error::from_sdk(action(), error)),
-        }
+        unless(&IS_THERE, action(), made).map(|_| ())
     }
 
     /// The recipe, numbered as the build.
@@ -75,30 +82,45 @@ impl ImageBuilder {
             .set_tags(Some(plan.tags.clone().into_iter().collect()))
             .send()
             .await;
-        match made {
-            Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(is_there) => self.recognise_recipe(plan, arns).await,
-            Err(error) => Err(Error::from_sdk(format!("making recipe {} {}", recipe.name, recipe.version), error)),
+        match unless(&IS_THERE, format!("making recipe {} {}", recipe.name, recipe.version), made)? {
+            Some(_) => Ok(()),
+            None => self.recognise_recipe(plan, arns).await,
         }
     }
 
-    /// Makes sure that a recipe that is there is this build's: a stack that was deleted may have left one of the
-    /// same number, on an older base image or with another patch.
+    /// Checks that an existing recipe is this build's. A deleted stack may have left one of the same number, or somebody else
+    /// in the account may have made it.
     async fn recognise_recipe(&self, plan: &ImagePlan, arns: &Arns) -> Result<()> {
         let action = format!("recipe {} {}", plan.recipe.name, plan.recipe.version);
-        let found = self.client.get_image_recipe().image_recipe_arn(&arns.recipe).send().await;
+        let found = self.client.get_image_recipe().image_recipe_arn(&arns.own.recipe).send().await;
         let found = found.map_err(|error| Error::from_sdk(format!("looking at {action}"), error))?.image_recipe;
-        let parent = found.as_ref().and_then(|recipe| recipe.parent_image()).unwrap_or_default();
+        let other = |what: String| {
+            Err(Error::malformed(action.clone(), format!("{what}, so it is another build's: delete it")))
+        };
+        let Some(found) = found else { return other("it is empty".to_owned()) };
+        let parent = found.parent_image().unwrap_or_default();
         if parent != plan.recipe.parent_image.as_str() {
-            return Err(Error::malformed(
-                action,
-                format!("it stands on {parent}, so it is another build's: delete it"),
-            ));
+            return other(format!("it stands on {parent}"));
         }
-        let applied = found.as_ref().map(|recipe| recipe.components()).unwrap_or_default();
-        let is_applied = |name: &str| applied.iter().any(|one| one.component_arn().contains(&format!("/{name}/")));
-        if applied.len() != plan.patches.len() + 1 || !plan.patches.iter().all(|patch| is_applied(&patch.name)) {
-            return Err(Error::malformed(action, "it has another patch, so it is another build's: delete it"));
+        let components = found.components().iter().map(ComponentConfiguration::component_arn);
+        if !components.eq(arns.patches.iter().chain([&arns.component]).map(String::as_str)) {
+            return other("it has other components".to_owned());
+        }
+        let volume = &plan.recipe.root_volume;
+        let is_planned = |mapping: &InstanceBlockDeviceMapping| {
+            let size = mapping.ebs().and_then(EbsInstanceBlockDeviceSpecification::volume_size);
+            mapping.device_name() == Some(&volume.device_name)
+                && size.and_then(|size| size.try_into().ok()) == Some(volume.size_gib)
+        };
+        if found.block_device_mappings().len() != 1 || !found.block_device_mappings().iter().all(is_planned) {
+            return other("it has other volumes".to_owned());
+        }
+        let tags = found.ami_tags().cloned().unwrap_or_default();
+        if tags.into_iter().collect::<BTreeMap<_, _>>() != plan.recipe.ami_tags {
+            return other("it tags AMIs otherwise".to_owned());
+        }
+        if found.additional_instance_configuration().is_some_and(|more| more.user_data_override().is_some()) {
+            return other("it runs user data".to_owned());
         }
         Ok(())
     }
@@ -117,10 +139,8 @@ impl ImageBuilder {
             .tags("prism:template", plan.build.target.template.as_str())
             .send()
             .await;
-        match made {
-            Ok(_) => return Ok(()),
-            Err(error) if error.as_service_error().is_some_and(is_there) => {}
-            Err(error) => return Err(Error::from_sdk(format!("making distribution configuration {name}"), error)),
+        if unless(&IS_THERE, format!("making distribution configuration {name}"), made)?.is_some() {
+            return Ok(());
         }
         self.client
             .update_distribution_configuration()
@@ -135,50 +155,45 @@ impl ImageBuilder {
     }
 
     /// The pipeline of the target, brought up to date. `false`: the account has no more of them.
-    pub(super) async fn ensure_pipeline(&self, plan: &ImagePlan, arns: &Arns, infrastructure: &str) -> Result<bool> {
+    pub(super) async fn ensure_pipeline(&self, plan: &ImagePlan, arns: &Arns, builders: &Builders) -> Result<bool> {
         let name = &plan.pipeline.name;
         let made = self
             .client
             .create_image_pipeline()
             .name(name)
             .description(&plan.pipeline.description)
-            .image_recipe_arn(&arns.recipe)
-            .infrastructure_configuration_arn(infrastructure)
+            .image_recipe_arn(&arns.own.recipe)
+            .infrastructure_configuration_arn(builders.infrastructure(plan))
             .distribution_configuration_arn(&arns.distribution)
             .image_tests_configuration(tests())
-            .enhanced_image_metadata_enabled(true)
+            .enhanced_image_metadata_enabled(builders.metadata)
+            .logging_configuration(builders.pipeline_log())
             .client_token(plan.client_token("pipeline"))
             .tags("prism:template", plan.build.target.template.as_str())
             .send()
             .await;
-        match made {
-            Ok(_) => return Ok(true),
-            Err(error) if error.as_service_error().is_some_and(is_there) => {}
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_service_quota_exceeded_exception()) => {
-                return Ok(false);
-            }
-            Err(error) => return Err(Error::from_sdk(format!("making pipeline {name}"), error)),
+        if made.as_ref().is_err_and(|error| error.code() == Some("ServiceQuotaExceededException")) {
+            return Ok(false);
+        }
+        if unless(&IS_THERE, format!("making pipeline {name}"), made)?.is_some() {
+            return Ok(true);
         }
         self.client
             .update_image_pipeline()
             .image_pipeline_arn(&arns.pipeline)
             .description(&plan.pipeline.description)
-            .image_recipe_arn(&arns.recipe)
-            .infrastructure_configuration_arn(infrastructure)
+            .image_recipe_arn(&arns.own.recipe)
+            .infrastructure_configuration_arn(builders.infrastructure(plan))
             .distribution_configuration_arn(&arns.distribution)
             .image_tests_configuration(tests())
-            .enhanced_image_metadata_enabled(true)
+            .enhanced_image_metadata_enabled(builders.metadata)
+            .logging_configuration(builders.pipeline_log())
             .client_token(plan.client_token("pipeline-update"))
             .send()
             .await
             .map(|_| true)
             .map_err(|error| Error::from_sdk(format!("updating pipeline {name}"), error))
     }
-}
-
-/// Whether Image Builder says that there is no such thing.
-pub(super) fn is_absent<E: ProvideErrorMetadata, R>(error: &aws_sdk_imagebuilder::error::SdkError<E, R>) -> bool {
-    error.as_service_error().is_some_and(|error| error.code() == Some("ResourceNotFoundException"))
 }
 
 fn distributions(plan: &ImagePlan) -> Result<Vec<Distribution>> {

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use prism_domain::build::ImageResult;
 use prism_domain::id::{AmiId, BuildId, Region};
 use prism_domain::problem::printable;
+use prism_domain::provenance::{BUILD_TAG, BuilderImage};
 
 use super::ImageBuilder;
-use super::ensure::is_absent;
-use crate::error::{Error, Result};
+use super::ensure::ABSENT;
+use crate::error::{Error, Result, unless};
 
 /// How far an image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +30,10 @@ pub enum ImageState {
 /// What is known of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
-    /// The build that its tags name; none where it is not of this product.
+    /// The build that its tag names, which is a candidate: see `verify_image`.
     pub build: Option<BuildId>,
-    /// When it was asked for.
-    pub created_at: Option<Timestamp>,
+    /// The image itself.
+    pub image: BuilderImage,
     /// How far it is.
     pub state: ImageState,
 }
@@ -44,13 +45,8 @@ impl ImageBuilder {
     ///
     /// If AWS fails, or its answer can't be read.
     pub async fn look(&self, arn: &str) -> Result<Option<Look>> {
-        let answer = match self.client.get_image().image_build_version_arn(arn).send().await {
-            Ok(answer) => answer,
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(Error::from_sdk(format!("looking at image {arn}"), error)),
-        };
-        let Some(image) = answer.image else { return Ok(None) };
-        let build = image.tags().and_then(|tags| tags.get("prism:build-id")).and_then(|id| id.parse().ok());
+        let Some(image) = self.image(arn).await? else { return Ok(None) };
+        let build = image.tags().and_then(|tags| tags.get(BUILD_TAG)).and_then(|id| id.parse().ok());
         let state = match image.state().and_then(|state| state.status()) {
             // The latter two are what a lifecycle rule makes of an image that was available.
             Some(ImageStatus::Available | ImageStatus::Deprecated | ImageStatus::Disabled) => {
@@ -64,8 +60,13 @@ impl ImageBuilder {
             Some(ImageStatus::Cancelled | ImageStatus::Deleted) => self.ended(arn, ImageResult::Cancelled).await?,
             _ => ImageState::InProgress,
         };
-        let created_at = image.date_created().and_then(|date| date.parse().ok());
-        Ok(Some(Look { build, created_at, state }))
+        Ok(Some(Look { build, image: described(&image), state }))
+    }
+
+    /// An image build version. `None`: there is none.
+    pub(super) async fn image(&self, arn: &str) -> Result<Option<Image>> {
+        let found = self.client.get_image().image_build_version_arn(arn).send().await;
+        Ok(unless(&[ABSENT], format!("looking at image {arn}"), found)?.and_then(|answer| answer.image))
     }
 
     async fn ended(&self, arn: &str, result: ImageResult) -> Result<ImageState> {
@@ -101,6 +102,14 @@ impl ImageBuilder {
         let answer =
             answer.map_err(|error| Error::from_sdk(format!("looking at the workflows of image {arn}"), error))?;
         Ok(answer.workflow_executions.unwrap_or_default())
+    }
+}
+
+pub(super) fn described(image: &Image) -> BuilderImage {
+    BuilderImage {
+        arn: image.arn().unwrap_or_default().to_owned(),
+        recipe: image.image_recipe().and_then(|recipe| recipe.arn()).map(str::to_owned),
+        created_at: image.date_created().and_then(|date| date.parse().ok()),
     }
 }
 

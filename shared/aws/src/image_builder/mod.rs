@@ -10,16 +10,17 @@ mod look;
 mod packages;
 
 use aws_sdk_imagebuilder::Client;
-use aws_sdk_imagebuilder::types::ImageTestsConfiguration;
-use jiff::Timestamp;
+use aws_sdk_imagebuilder::types::{ImageLoggingConfiguration, ImageTestsConfiguration, PipelineLoggingConfiguration};
 use prism_domain::architecture::Architecture;
+use prism_domain::build::Build;
+use prism_domain::provenance::{OwnNames, verify_origin};
 use prism_templates::ImagePlan;
 
+use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::fault;
-use crate::settings;
 
-pub use arns::Arns;
+pub use arns::{Arns, own_names};
 pub use look::{ImageState, Look};
 
 /// For how long the tests of an image may run, in minutes.
@@ -31,17 +32,71 @@ pub struct ImageBuilder {
     client: Client,
 }
 
-/// The ARN of the stack's infrastructure configuration for an architecture, from
-/// `INFRASTRUCTURE_X86_64_ARN` or `INFRASTRUCTURE_ARM64_ARN`.
-///
-/// # Errors
-///
-/// If the variable is not set.
-pub fn infrastructure(architecture: Architecture) -> Result<String> {
-    settings::required(match architecture {
-        Architecture::X86_64 => "INFRASTRUCTURE_X86_64_ARN",
-        Architecture::Arm64 => "INFRASTRUCTURE_ARM64_ARN",
-    })
+/// The ARNs of the stack's infrastructure configurations.
+#[derive(Debug, Clone)]
+pub struct Infrastructure {
+    x86_64: String,
+    arm64: String,
+}
+
+impl Infrastructure {
+    /// Those in `INFRASTRUCTURE_X86_64_ARN` and `INFRASTRUCTURE_ARM64_ARN`.
+    ///
+    /// # Errors
+    ///
+    /// If a variable is not set.
+    pub fn of_stack(environment: &Environment) -> Result<Self> {
+        let arn = |variable| environment.required(variable).map(str::to_owned);
+        Ok(Self { x86_64: arn("INFRASTRUCTURE_X86_64_ARN")?, arm64: arn("INFRASTRUCTURE_ARM64_ARN")? })
+    }
+
+    /// The one for an architecture.
+    #[must_use]
+    pub fn of(&self, architecture: Architecture) -> &str {
+        match architecture {
+            Architecture::X86_64 => &self.x86_64,
+            Architecture::Arm64 => &self.arm64,
+        }
+    }
+}
+
+/// What the stack gives to every build.
+#[derive(Debug, Clone)]
+pub struct Builders {
+    /// The infrastructure configurations.
+    infrastructure: Infrastructure,
+    /// The log group that Image Builder writes.
+    log_group: String,
+    /// Whether Image Builder lists the packages of each image.
+    metadata: bool,
+}
+
+impl Builders {
+    /// The infrastructure configurations, the log group in `BUILDER_LOG_GROUP`, and `IMAGE_METADATA`.
+    ///
+    /// # Errors
+    ///
+    /// If a variable is not set.
+    pub fn configured(environment: &Environment) -> Result<Self> {
+        Ok(Self {
+            infrastructure: Infrastructure::of_stack(environment)?,
+            log_group: environment.required("BUILDER_LOG_GROUP")?.to_owned(),
+            metadata: environment.parsed("IMAGE_METADATA")?,
+        })
+    }
+
+    fn infrastructure(&self, plan: &ImagePlan) -> &str {
+        self.infrastructure.of(plan.build.target.architecture)
+    }
+
+    fn image_log(&self) -> ImageLoggingConfiguration {
+        ImageLoggingConfiguration::builder().log_group_name(&self.log_group).build()
+    }
+
+    fn pipeline_log(&self) -> PipelineLoggingConfiguration {
+        let log = PipelineLoggingConfiguration::builder();
+        log.image_log_group_name(&self.log_group).pipeline_log_group_name(&self.log_group).build()
+    }
 }
 
 impl ImageBuilder {
@@ -56,9 +111,9 @@ impl ImageBuilder {
     ///
     /// # Errors
     ///
-    /// If AWS fails.
-    pub async fn start(&self, plan: &ImagePlan, infrastructure: &str, requested_at: Timestamp) -> Result<String> {
-        let arns = Arns::of(plan, infrastructure)?;
+    /// If AWS fails, or if a recipe or image of the build's number is not the build's.
+    pub async fn start(&self, plan: &ImagePlan, builders: &Builders, build: &Build) -> Result<String> {
+        let arns = Arns::of(plan, builders.infrastructure(plan))?;
         self.ensure_component(plan, &plan.component, &arns.component).await?;
         fault::point("start-image.component-made");
         for (patch, arn) in plan.patches.iter().zip(&arns.patches) {
@@ -69,36 +124,34 @@ impl ImageBuilder {
         fault::point("start-image.recipe-made");
         self.ensure_distribution(plan, &arns).await?;
         fault::point("start-image.distribution-made");
-        let piped = self.ensure_pipeline(plan, &arns, infrastructure).await?;
+        let piped = self.ensure_pipeline(plan, &arns, builders).await?;
         fault::point("start-image.pipeline-made");
         // A try before this one may have started it, by the other of the two calls or too long ago for its token.
-        if self.is_started(&arns.image, requested_at).await? {
-            return Ok(arns.image);
+        if self.is_started(build, &arns.own).await? {
+            return Ok(arns.own.image);
         }
-        if piped {
-            self.start_pipeline(plan, &arns).await
+        let started = if piped {
+            self.start_pipeline(plan, &arns).await?
         } else {
-            self.create_image(plan, &arns, infrastructure).await
+            self.create_image(plan, &arns, builders).await?
+        };
+        if started != arns.own.image {
+            let said = format!("it names {started}, and the build's image is {}", arns.own.image);
+            return Err(Error::malformed("Image Builder's answer", said));
         }
+        Ok(started)
     }
 
     /// Whether there is the image of a build. One that is older than the request is what a stack that was deleted
     /// has left: it must not be taken for this build's.
-    async fn is_started(&self, image: &str, requested_at: Timestamp) -> Result<bool> {
-        let found = match self.client.get_image().image_build_version_arn(image).send().await {
-            Ok(found) => found.image,
-            Err(error) if ensure::is_absent(&error) => None,
-            Err(error) => return Err(Error::from_sdk(format!("looking at image {image}"), error)),
-        };
-        let Some(found) = found else { return Ok(false) };
-        let created_at: Option<Timestamp> = found.date_created().and_then(|date| date.parse().ok());
-        match created_at {
-            // Image Builder tells whole seconds.
-            Some(at) if at.as_second() < requested_at.as_second() => Err(Error::malformed(
-                format!("image {image}"),
-                format!("it is of {at}, so it is another build's: delete it"),
+    async fn is_started(&self, build: &Build, own: &OwnNames) -> Result<bool> {
+        let Some(found) = self.image(&own.image).await? else { return Ok(false) };
+        match verify_origin(build, own, &look::described(&found)) {
+            Ok(()) => Ok(true),
+            Err(rejected) => Err(Error::malformed(
+                format!("image {}", own.image),
+                format!("{rejected}, so it is another build's: delete it"),
             )),
-            _ => Ok(true),
         }
     }
 
@@ -116,15 +169,16 @@ impl ImageBuilder {
     }
 
     /// The same build without a pipeline, for when the account has no more of them.
-    async fn create_image(&self, plan: &ImagePlan, arns: &Arns, infrastructure: &str) -> Result<String> {
+    async fn create_image(&self, plan: &ImagePlan, arns: &Arns, builders: &Builders) -> Result<String> {
         let started = self
             .client
             .create_image()
-            .image_recipe_arn(&arns.recipe)
+            .image_recipe_arn(&arns.own.recipe)
             .distribution_configuration_arn(&arns.distribution)
-            .infrastructure_configuration_arn(infrastructure)
+            .infrastructure_configuration_arn(builders.infrastructure(plan))
             .image_tests_configuration(tests())
-            .enhanced_image_metadata_enabled(true)
+            .enhanced_image_metadata_enabled(builders.metadata)
+            .logging_configuration(builders.image_log())
             .client_token(plan.client_token("start"))
             .set_tags(Some(plan.tags.clone().into_iter().collect()))
             .send()

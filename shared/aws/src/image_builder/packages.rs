@@ -5,8 +5,8 @@ use prism_domain::advisory::Installed;
 use prism_domain::problem::printable;
 
 use super::ImageBuilder;
-use super::ensure::is_absent;
-use crate::error::{Error, Result};
+use super::ensure::ABSENT;
+use crate::error::{Error, Result, unless};
 use crate::table::back_off;
 
 /// The most packages that an answer has.
@@ -53,14 +53,11 @@ impl ImageBuilder {
         let mut attempt = 0;
         loop {
             let call = self.client.list_image_packages().image_build_version_arn(image).max_results(PAGE);
-            let error = match call.set_next_token(from.clone()).send().await {
-                Ok(answer) => return Ok(Some(answer)),
-                Err(error) if is_absent(&error) => return Ok(None),
-                Err(error) => Error::from_sdk(format!("listing the packages of image {image}"), error),
-            };
+            let listed = call.set_next_token(from.clone()).send().await;
+            let listed = unless(&[ABSENT], format!("listing the packages of image {image}"), listed);
             attempt += 1;
-            if attempt == TRIES || !error.is_retryable() {
-                return Err(error);
+            if attempt == TRIES || !listed.as_ref().is_err_and(Error::is_retryable) {
+                return listed;
             }
             back_off(attempt + 2).await;
         }

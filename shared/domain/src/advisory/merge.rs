@@ -61,7 +61,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::advisory::{AdvisoryKind, Fix};
+    use crate::fixtures::{advisory, fix};
     use crate::level::SecurityLevel;
 
     fn at(hours: i64) -> Timestamp {
@@ -70,16 +70,13 @@ mod tests {
 
     /// As a feed with everything tells it.
     fn rich(updated: i64) -> Advisory {
+        let fixed = [("kernel6.12", "1:6.12.20-23.97.amzn2023")];
         Advisory {
-            id: "ALAS2023-2025-935".parse().unwrap(),
-            ecosystem: "amazon-linux-2023".parse().unwrap(),
-            kind: AdvisoryKind::Security,
             severity: Some(SecurityLevel::High),
             title: "kernel6.12".into(),
             cves: vec!["CVE-2025-22023".parse().unwrap()],
-            fixed: vec![Fix { package: "kernel6.12".into(), version: "1:6.12.20-23.97.amzn2023".into() }],
-            issued: at(0),
             updated: at(updated),
+            ..advisory("ALAS2023-2025-935", "amazon-linux-2023", at(0), &fixed)
         }
     }
 
@@ -117,7 +114,7 @@ mod tests {
     fn two_records_of_one_reading_are_one_advisory() {
         let other = Advisory {
             cves: vec!["CVE-2025-22024".parse().unwrap()],
-            fixed: vec![Fix { package: "kernel6.12-tools".into(), version: "1:6.12.20-23.97.amzn2023".into() }],
+            fixed: vec![fix("kernel6.12-tools", "1:6.12.20-23.97.amzn2023")],
             ..rich(1)
         };
         let [kept] = news(&[], vec![rich(1), other]).try_into().unwrap();

@@ -1,12 +1,12 @@
 //! When an image's content was fixed, as far as its owner tells, and what was published between two images.
 
-use jiff::civil::{Date, Time};
-use jiff::tz::TimeZone;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::advisory::Advisory;
 use crate::duration::{after, before};
-use crate::update::SeenImage;
+use crate::seen_image::SeenImage;
+use crate::zone::Zone;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -25,7 +25,7 @@ impl Between {
     /// Between two images, if it is known when both were made.
     pub(super) fn of(previous: &SeenImage, next: &SeenImage) -> Option<Self> {
         let (earliest, _) = made(previous)?;
-        Some(Self { from: before(start(earliest)?, DAY), to: end(next)? })
+        Some(Self { from: before(start(earliest), DAY), to: end(next)? })
     }
 
     /// Whether an advisory was issued, or changed, in this time.
@@ -37,7 +37,7 @@ impl Between {
 /// When the last advisory may come whose packages an image has; nothing where it is not known when that was made.
 pub(super) fn end(image: &SeenImage) -> Option<Timestamp> {
     let (_, latest) = made(image)?;
-    Some(after(start(latest)?, DAY * 2))
+    Some(after(start(latest), DAY * 2))
 }
 
 /// From when on what has been read about an image is all that was there when it was made.
@@ -45,18 +45,16 @@ pub(super) fn settled(image: &SeenImage) -> Option<Timestamp> {
     let named = date_in_name(&image.image_name);
     match image.created_at {
         Some(created) if named.is_none_or(|named| named <= day_of(created)) => Some(created),
-        _ => Some(after(start(named?)?, DAY)),
+        _ => Some(after(start(named?), DAY)),
     }
 }
 
 /// Whether the next image is the older one.
 pub(super) fn goes_back(previous: &SeenImage, next: &SeenImage) -> bool {
-    match (previous.created_at, next.created_at) {
-        (Some(previous), Some(next)) => next < previous,
-        _ => match (date_in_name(&previous.image_name), date_in_name(&next.image_name)) {
-            (Some(previous), Some(next)) => next < previous,
-            _ => false,
-        },
+    let by_name = || date_in_name(&previous.image_name).zip(date_in_name(&next.image_name));
+    match previous.created_at.zip(next.created_at) {
+        Some((previous, next)) => next < previous,
+        None => by_name().is_some_and(|(previous, next)| next < previous),
     }
 }
 
@@ -64,20 +62,17 @@ pub(super) fn goes_back(previous: &SeenImage, next: &SeenImage) -> bool {
 /// name. They differ by days, either way: some vendors name an image by its release to come, others by what it was
 /// made of.
 pub(super) fn made(image: &SeenImage) -> Option<(Date, Date)> {
-    let days = [image.created_at.map(day_of), date_in_name(&image.image_name)];
-    let mut days = days.into_iter().flatten();
-    let first = days.next()?;
-    let second = days.next().unwrap_or(first);
-    Some((first.min(second), first.max(second)))
+    let days = [image.created_at.map(day_of), date_in_name(&image.image_name)].into_iter().flatten();
+    days.clone().min().zip(days.max())
 }
 
 /// The day of an instant, in UTC.
 pub(super) fn day_of(at: Timestamp) -> Date {
-    TimeZone::UTC.to_datetime(at).date()
+    Zone::utc().date(at)
 }
 
-fn start(day: Date) -> Option<Timestamp> {
-    TimeZone::UTC.to_timestamp(day.to_datetime(Time::midnight())).ok()
+fn start(day: Date) -> Timestamp {
+    Zone::utc().start_of_day(day)
 }
 
 /// The date in an image's name, such as `20260923` or `2026.09.17`; of several the last one. A number of other length

@@ -61,7 +61,7 @@ pub(super) fn lacks_attacks(published: &Published<'_>, now: Timestamp) -> bool {
     published.attacks_read_at.is_none_or(|read| after(read, ATTACKS_KNOWN) <= now)
 }
 
-impl<'a> Evidence<'a> {
+impl Evidence<'_> {
     pub(super) fn new(basis: Basis) -> Self {
         Self { basis, gone: Vec::new(), windows: Vec::new(), fixings: Vec::new(), open: 0, stale: None }
     }
@@ -77,10 +77,6 @@ impl<'a> Evidence<'a> {
             Basis::Findings | Basis::Packages | Basis::Missing if self.open == 0 => Confidence::Certain,
             _ => Confidence::Likely,
         }
-    }
-
-    fn with(self, fixings: impl Iterator<Item = Fixing<'a>>) -> Self {
-        Self { fixings: fixings.collect(), ..self }
     }
 }
 
@@ -132,8 +128,7 @@ fn by_findings<'a>(before: &'a [Finding], after: &[Finding], published: &Publish
         .unwrap_or_default()
         .iter()
         .filter(|advisory| advisory.cves.iter().any(|cve| cves.contains(cve)));
-    let evidence = Evidence::new(Basis::Findings).with(about.map(named));
-    Evidence { gone, ..evidence }
+    Evidence { gone, fixings: about.map(named).collect(), ..Evidence::new(Basis::Findings) }
 }
 
 /// What is installed decides, whenever the advisory came: an advisory often follows the packages. Without the next
@@ -154,7 +149,7 @@ fn by_packages<'a>(
         } else if let Some(next) = next {
             lacked.retain(|package| next.is_rid_of(package));
         }
-        main_package(lacked).map(|package| Fixing { advisory, package: Some(package) })
+        main_package(&lacked).map(|package| Fixing { advisory, package: Some(package) })
     });
     let fixings = fixings.collect();
     Evidence { fixings, open, ..Evidence::new(basis) }
@@ -168,17 +163,18 @@ fn by_dates<'a>(
 ) -> Option<Evidence<'a>> {
     let between = Between::of(previous.image, next.image)?;
     let covered = advisories.iter().filter(|advisory| between.covers(advisory) && advisory.issued <= now);
-    Some(Evidence::new(Basis::Dates).with(covered.map(named)))
+    Some(Evidence { fixings: covered.map(named).collect(), ..Evidence::new(Basis::Dates) })
 }
 
 fn by_patch_tuesdays<'a>(previous: Side<'_>, next: Side<'_>, published: &Published<'a>) -> Option<Evidence<'a>> {
     let days = Days::of(previous.image, next.image)?;
-    let evidence = Evidence::new(Basis::PatchTuesdays(days.patch_tuesdays()));
-    Some(Evidence { windows: days.exploited(published), ..evidence })
+    let basis = Basis::PatchTuesdays(days.patch_tuesdays());
+    Some(Evidence { windows: days.exploited(published), ..Evidence::new(basis) })
 }
 
 /// An advisory, and the package that it is about, of which nothing more is known.
 fn named(advisory: &Advisory) -> Fixing<'_> {
     let of = |fix: &Fix| FixedPackage { name: fix.package.clone(), installed: None, fixed: fix.version.clone() };
-    Fixing { advisory, package: main_package(advisory.fixed.iter().map(of).collect()) }
+    let packages: Vec<FixedPackage> = advisory.fixed.iter().map(of).collect();
+    Fixing { advisory, package: main_package(&packages) }
 }

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 
 use super::dates::day_of;
 use super::evidence::{Basis, Evidence, Fixing, lacks_attacks};
-use super::rating::{NAMED, UNRATED, rated, threat};
+use super::rating::{NAMED, UNRATED, fix, rated};
 use super::reasons::Reasons;
 use super::{Assessment, FixedCve, Published};
 use crate::advisory::{AdvisoryKind, CveId};
+use crate::assessment::UpdateType;
 use crate::level::{Confidence, SecurityLevel};
-use crate::update::UpdateType;
 
 /// What the evidence comes to.
 pub(super) fn judge(evidence: &Evidence<'_>, published: &Published<'_>, now: Timestamp) -> Assessment {
@@ -63,18 +63,7 @@ fn fixes(evidence: &Evidence<'_>, published: &Published<'_>, now: Timestamp) -> 
         known.rating = rating;
     };
     let today = day_of(now);
-    let fix = |cve: &CveId, rating: Option<SecurityLevel>, otherwise: SecurityLevel| {
-        let threat = threat(cve, published, today);
-        FixedCve {
-            cve: cve.clone(),
-            level: rating.unwrap_or(otherwise).max(threat.level.unwrap_or(SecurityLevel::Low)),
-            rating,
-            exploited_since: threat.exploited_since,
-            likelihood: threat.likelihood,
-            advisory: None,
-            package: None,
-        }
-    };
+    let fix = |cve, rating, otherwise| fix(cve, rating, otherwise, published, today);
     let gone: BTreeSet<&CveId> = evidence.gone.iter().map(|finding| &finding.cve).collect();
     let advised: BTreeSet<&CveId> = evidence.fixings.iter().flat_map(|fixing| &fixing.advisory.cves).collect();
     for finding in &evidence.gone {

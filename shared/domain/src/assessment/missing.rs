@@ -47,7 +47,7 @@ pub fn missing_fixes(
             }
             let fix = |package: &FixedPackage| Fix { package: package.name.clone(), version: package.fixed.clone() };
             at_least.extend(lacked.iter().map(fix));
-            Some(Fixing { advisory, package: Some(main_package(lacked)?) })
+            Some(Fixing { advisory, package: Some(main_package(&lacked)?) })
         });
     let fixings: Vec<Fixing<'_>> = lacked.collect();
     let evidence = Evidence { fixings, open, ..Evidence::new(Basis::Missing) };

@@ -1,7 +1,7 @@
 //! Which advisories an image lacks, by what is installed in it.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
 use super::FixedPackage;
@@ -125,19 +125,12 @@ fn numbers(version: &str, count: usize) -> Vec<&str> {
 }
 
 /// The package that an advisory is about, as far as names tell: the one whose name most of the others begin with.
-pub(super) fn main_package(packages: Vec<FixedPackage>) -> Option<FixedPackage> {
+pub(super) fn main_package(packages: &[FixedPackage]) -> Option<FixedPackage> {
     let rank = |package: &FixedPackage| {
         let name = package.name.as_str();
         packages.iter().filter(|other| other.name.starts_with(name)).count()
     };
-    let ranks: Vec<usize> = packages.iter().map(rank).collect();
-    let ranked = ranks.into_iter().zip(packages);
-    ranked
-        .max_by(|(rank, one), (other_rank, other)| {
-            let least_name = other.name.cmp(&one.name).then_with(|| other.fixed.cmp(&one.fixed));
-            rank.cmp(other_rank).then(least_name)
-        })
-        .map(|(_, package)| package)
+    packages.iter().max_by_key(|package| (rank(package), Reverse((&package.name, &package.fixed)))).cloned()
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use jiff::civil::Date;
 
-use super::Published;
-use crate::advisory::{Advisory, CveId, Probability};
+use super::{FixedCve, Published};
+use crate::advisory::{Advisory, CveId};
 use crate::level::SecurityLevel;
 
 /// What a fix counts as whose vendor does not say how bad it is. More than half of the vulnerabilities that vendors
@@ -18,26 +18,25 @@ pub(super) fn rated(advisory: &Advisory) -> SecurityLevel {
     advisory.severity.unwrap_or(UNRATED)
 }
 
-/// What is known of a vulnerability beside its vendor's rating.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Threat {
-    pub(super) exploited_since: Option<Date>,
-    pub(super) likelihood: Option<Probability>,
-    /// The level that follows from these two, if one does.
-    pub(super) level: Option<SecurityLevel>,
-}
-
-/// What was known of a vulnerability on a day.
-pub(super) fn threat(cve: &CveId, published: &Published<'_>, today: Date) -> Threat {
+/// The fix of a vulnerability, by its vendor's rating or else as bad as `otherwise`, and at least as bad as the attacks that
+/// were known or likely on a day.
+pub(super) fn fix(
+    cve: &CveId,
+    rating: Option<SecurityLevel>,
+    otherwise: SecurityLevel,
+    published: &Published<'_>,
+    today: Date,
+) -> FixedCve {
     let threats = published.threats;
     let exploited_since = threats.exploited.get(cve).copied().filter(|since| *since <= today);
     let likelihood = threats.likely.get(cve).copied();
-    let level = if exploited_since.is_some() {
-        Some(SecurityLevel::Critical)
+    let attacks = if exploited_since.is_some() {
+        SecurityLevel::Critical
     } else if likelihood.is_some_and(|likelihood| likelihood >= published.epss_threshold) {
-        Some(SecurityLevel::High)
+        SecurityLevel::High
     } else {
-        None
+        SecurityLevel::Low
     };
-    Threat { exploited_since, likelihood, level }
+    let level = rating.unwrap_or(otherwise).max(attacks);
+    FixedCve { cve: cve.clone(), level, rating, exploited_since, likelihood, advisory: None, package: None }
 }

@@ -53,12 +53,10 @@ impl Reasons<'_> {
 
     fn likely(&self) -> Option<String> {
         let threshold = self.published.epss_threshold;
-        let mut likely = self.fixes.iter().filter_map(|fix| {
-            fix.likelihood.filter(|it| *it >= threshold && fix.exploited_since.is_none()).map(|it| (fix, it))
-        });
-        let (worst, likelihood) = likely.by_ref().max_by_key(|(_, likelihood)| *likelihood)?;
-        let count = self.fixes.iter().filter(|fix| fix.exploited_since.is_none() && fix.likelihood >= Some(threshold));
-        let more = and_more(count.count() - 1, "that is nearly as likely to be", "that are likely to be");
+        let likely = self.fixes.iter().filter(|fix| fix.exploited_since.is_none() && fix.likelihood >= Some(threshold));
+        let worst = likely.clone().max_by_key(|fix| fix.likelihood)?;
+        let likelihood = worst.likelihood?;
+        let more = and_more(likely.count() - 1, "that is nearly as likely to be", "that are likely to be");
         Some(format!(
             "{} {}, which is exploited within 30 days with a probability of {likelihood}{more}",
             self.verb(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Assessment;
 use crate::advisory::CveId;
 use crate::level::Confidence;
-use crate::update::{BaseImageUpdate, UpdateType};
+use crate::update::BaseImageUpdate;
 
 /// A judgement that takes an earlier one's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,8 @@ pub fn reassess(old: &BaseImageUpdate, new: Assessment) -> Option<Change> {
     } else if is < was {
         (ChangeKind::Lowered, format!("is {is} instead of {was}{why}"))
     } else if new.update_type != old.update_type {
-        (ChangeKind::Type, format!("is {} instead of {}{why}", kind_of(new.update_type), kind_of(old.update_type)))
+        let sentence = format!("is a {} update instead of a {} update{why}", new.update_type, old.update_type);
+        (ChangeKind::Type, sentence)
     } else if more > 0 {
         let fixes = match more {
             1 => "one more vulnerability, or a worse one".to_owned(),
@@ -65,14 +66,6 @@ pub fn reassess(old: &BaseImageUpdate, new: Assessment) -> Option<Change> {
         return None;
     };
     Some(Change { assessment: new, kind, sentence })
-}
-
-fn kind_of(update_type: UpdateType) -> &'static str {
-    match update_type {
-        UpdateType::Security => "a security update",
-        UpdateType::Feature => "a feature update",
-        UpdateType::Maintenance => "a maintenance update",
-    }
 }
 
 /// How many vulnerabilities are new, or have become exploited.

@@ -1,44 +1,24 @@
 use super::*;
-use crate::advisory::{AdvisoryKind, Fix};
+use crate::advisory::AdvisoryKind;
+use crate::fixtures::{self, at, image, installed};
 
 mod properties;
 
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
 fn ubuntu(serial: &str) -> SeenImage {
     let (month, day) = serial[4..].split_at(2);
-    SeenImage {
-        image_id: "ami-00000001".parse().unwrap(),
-        image_name: format!("ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-{serial}"),
-        created_at: Some(at(&format!("{}-{month}-{day}T06:00:00Z", &serial[..4]))),
-        root_device: None,
-    }
+    let name = format!("ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-{serial}");
+    image(&name, Some(&format!("{}-{month}-{day}T06:00:00Z", &serial[..4])))
 }
 
 /// An advisory of one CVE, `CVE-2026-<number>`, in one package.
 fn advisory(number: u32, severity: Option<SecurityLevel>, issued: &str, package: &str, fixed: &str) -> Advisory {
-    Advisory {
-        id: format!("USN-{number}-1").parse().unwrap(),
-        ecosystem: "ubuntu-22.04".parse().unwrap(),
-        kind: AdvisoryKind::Security,
-        severity,
-        title: String::new(),
-        cves: vec![cve(number)],
-        fixed: vec![Fix { package: package.into(), version: fixed.into() }],
-        issued: at(issued),
-        updated: at(issued),
-    }
+    let id = format!("USN-{number}-1");
+    let advisory = fixtures::advisory(&id, "ubuntu-22.04", at(issued), &[(package, fixed)]);
+    Advisory { severity, cves: vec![cve(number)], ..advisory }
 }
 
 fn cve(number: u32) -> CveId {
     format!("CVE-2026-{number:04}").parse().unwrap()
-}
-
-fn installed(packages: &[(&str, &str)]) -> Vec<Installed> {
-    let of = |(package, version): &(&str, &str)| Installed { package: (*package).into(), version: (*version).into() };
-    packages.iter().map(of).collect()
 }
 
 fn threats(exploited: &[(u32, &str)], likely: &[(u32, &str)]) -> Threats {
@@ -230,9 +210,8 @@ fn advisories_that_were_read_before_the_image_was_made_prove_nothing_harmless() 
 #[test]
 fn without_any_evidence_a_move_counts_as_high() {
     assert_eq!(Case::default().judged(), without_evidence());
-    let undated = SeenImage { image_name: "ubuntu".into(), created_at: None, ..ubuntu("20260910") };
     let case = Case { advisories: Some(&[]), ..Case::default() };
-    assert_eq!(case.judged_as("ubuntu-22.04", &undated, &ubuntu("20260923")), without_evidence());
+    assert_eq!(case.judged_as("ubuntu-22.04", &image("ubuntu", None), &ubuntu("20260923")), without_evidence());
     let nothing = Case { packages: (Some(&[]), Some(&[])), ..Case::default() };
     assert_eq!(nothing.judged(), without_evidence());
 }
@@ -273,11 +252,7 @@ fn inspectors_findings_come_first() {
 
 #[test]
 fn windows_is_judged_by_the_days_on_which_microsoft_publishes() {
-    let image = |release: &str| SeenImage {
-        image_name: format!("Windows_Server-2022-English-Full-Base-{release}"),
-        created_at: None,
-        ..ubuntu("20260910")
-    };
+    let image = |release: &str| image(&format!("Windows_Server-2022-English-Full-Base-{release}"), None);
     let case = Case::default();
     let judged =
         |case: &Case<'_>, previous, next| told(&case.judged_as("windows-2022", &image(previous), &image(next)));

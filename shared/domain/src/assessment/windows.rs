@@ -6,7 +6,7 @@ use jiff::civil::{Date, Weekday};
 use super::Published;
 use super::dates::made;
 use crate::advisory::CveId;
-use crate::update::SeenImage;
+use crate::seen_image::SeenImage;
 
 /// The days from the one of the previous image to the one of the next. Both count: an image of such a day may have
 /// been made before its hour, or after.
@@ -29,18 +29,12 @@ impl Days {
     /// month, at ten in the morning of its own zone, which is the same day in UTC. AWS's images follow within days.
     /// Source: <https://docs.aws.amazon.com/ec2/latest/windows-ami-reference/ec2-windows-ami-version-history.html>.
     pub(super) fn patch_tuesdays(self) -> Vec<Date> {
-        let first = self.from.first_of_month();
-        let months = first.series(1.month()).take_while(|month| *month <= self.to);
-        months
-            .filter_map(|month| month.nth_weekday_of_month(2, Weekday::Tuesday).ok())
-            .filter(|day| self.cover(*day))
-            .collect()
+        second_tuesdays(self.from).take_while(|day| *day <= self.to).filter(|day| self.cover(*day)).collect()
     }
 
     /// The first day after these on which Microsoft publishes.
     fn next_patch_tuesday(self) -> Option<Date> {
-        let months = self.to.first_of_month().series(1.month()).take(2);
-        months.filter_map(|month| month.nth_weekday_of_month(2, Weekday::Tuesday).ok()).find(|day| *day > self.to)
+        second_tuesdays(self.to).find(|day| *day > self.to)
     }
 
     /// The vulnerabilities of Windows that became known to be exploited in these days, or after them until Microsoft
@@ -55,6 +49,12 @@ impl Days {
         });
         exploited.map(|(cve, _)| cve).collect()
     }
+}
+
+/// The second Tuesday of each month, beginning with the month of `from`.
+fn second_tuesdays(from: Date) -> impl Iterator<Item = Date> {
+    let months = from.first_of_month().series(1.month());
+    months.filter_map(|month| month.nth_weekday_of_month(2, Weekday::Tuesday).ok())
 }
 
 fn year(cve: &CveId) -> Option<i16> {

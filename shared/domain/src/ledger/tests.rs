@@ -2,14 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::duration::after;
-
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
-fn cents(cents: i64) -> MicroDollars {
-    MicroDollars(cents * 10_000)
-}
+use crate::fixtures::{at, cents};
 
 fn noon() -> Timestamp {
     at("2026-11-23T12:00:00Z")
@@ -17,7 +10,8 @@ fn noon() -> Timestamp {
 
 fn ledger(committed: &[(&str, i64)]) -> Ledger {
     let balance = |dollars| Balance { committed: MicroDollars::dollars(dollars), spent: MicroDollars::ZERO };
-    Ledger { balances: committed.iter().map(|(period, d)| (period.parse().unwrap(), balance(*d))).collect() }
+    let balances = committed.iter().map(|(period, d)| (period.parse().unwrap(), balance(*d))).collect();
+    Ledger { balances, ..Ledger::default() }
 }
 
 #[test]
@@ -65,7 +59,7 @@ fn a_ceiling_is_never_negative() {
 fn reservation(dollars: i64) -> Reservation {
     let amount = MicroDollars::dollars(dollars);
     let bookings = check(&Ledger::default(), BudgetSource::Daily, amount, noon(), &Policy::default()).unwrap();
-    Reservation::open(BudgetSource::Daily, amount, &bookings)
+    Reservation::open(BudgetSource::Daily, &bookings)
 }
 
 #[test]
@@ -108,7 +102,7 @@ struct World {
 #[derive(Default)]
 struct InFlight {
     /// A plan that was made earlier, with the version of the policy that it was made under.
-    plan: Option<(u64, BudgetSource, MicroDollars, Vec<Booking>)>,
+    plan: Option<(u64, BudgetSource, Vec<Booking>)>,
     reservation: Option<Reservation>,
 }
 
@@ -129,7 +123,7 @@ impl World {
         match *step {
             Step::Plan { build, source, cents: amount } => {
                 let planned = check(&self.table, source, cents(amount), self.now, &self.policy);
-                self.builds[build].plan = planned.ok().map(|b| (self.policy.version, source, cents(amount), b));
+                self.builds[build].plan = planned.ok().map(|bookings| (self.policy.version, source, bookings));
             }
             Step::Reserve { build } => self.reserve(build),
             Step::Settle { build, cents: actual } => {
@@ -155,7 +149,7 @@ impl World {
 
     /// One transaction: the policy's version, the build without a reservation, each period below its ceiling.
     fn reserve(&mut self, build: usize) {
-        let Some((version, source, amount, bookings)) = self.builds[build].plan.clone() else { return };
+        let Some((version, source, bookings)) = self.builds[build].plan.clone() else { return };
         let free = bookings.iter().all(|b| self.table.balance(b.period).committed <= b.ceiling);
         if version != self.policy.version || self.builds[build].reservation.is_some() || !free {
             return;
@@ -165,7 +159,7 @@ impl World {
             let committed = self.table.balance(booking.period).committed;
             assert!(committed <= booking.period.limit(&self.policy), "{} is overspent: {committed}", booking.period);
         }
-        self.builds[build].reservation = Some(Reservation::open(source, amount, &bookings));
+        self.builds[build].reservation = Some(Reservation::open(source, &bookings));
     }
 
     fn close(&mut self, build: usize, plan: impl Fn(&Reservation) -> Option<Vec<Adjustment>>, state: ReservationState) {

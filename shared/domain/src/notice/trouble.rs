@@ -2,16 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::{Notice, NoticeKind, branch, count, subject};
-use crate::duration::{humanize, relative};
+use super::{NAMED, Notice, NoticeKind, branch, count, subject};
+use crate::duration::humanize;
 use crate::id::{Region, TrackedImageId};
 use crate::problem::printable;
+use crate::slot;
+use crate::trial::Trial;
 use crate::update::{CALM, Quarantine, TrackedImage};
 use crate::watch::{Trouble, TroubleKind};
 use crate::zone::Zone;
-
-/// How many images a notice names; it counts the others.
-const NAMED: usize = 20;
 
 /// Base images of a region have had the same trouble for too long. None: there is nobody to tell of.
 #[must_use]
@@ -25,7 +24,7 @@ pub fn base_image_trouble(
     let first = troubles.first()?;
     let line = |trouble: &Trouble| {
         let image = format!("{} ({})", trouble.id.name, trouble.id.architecture);
-        format!("{image}: {}, since {}", printable(&trouble.detail, 300), since(trouble.since, zone, now))
+        format!("{image}: {}, since {}", printable(&trouble.detail, 300), slot::told(zone, trouble.since, now))
     };
     let mut lines: Vec<String> = troubles.iter().take(NAMED).map(line).collect();
     let others = troubles.len().saturating_sub(NAMED);
@@ -60,7 +59,7 @@ pub fn base_image_held(tracked: &TrackedImage, zone: &Zone, now: Timestamp) -> O
         format!("Its source names: {} {}", seen.image_id, printable(&seen.image_name, 128)),
         format!("It stays at: {} {}", tracked.current.image_id, printable(&tracked.current.image_name, 128)),
         format!("Went back or forth: {} within a day", count(tracked.returns.len(), "time")),
-        format!("Not followed since: {}", since(*held, zone, now)),
+        format!("Not followed since: {}", slot::told(zone, *held, now)),
     ];
     let tree = branch(format!("Base image: {} ({}, {})", id.name, id.architecture, id.region), facts);
     let calm = humanize(CALM);
@@ -74,6 +73,33 @@ pub fn base_image_held(tracked: &TrackedImage, zone: &Zone, now: Timestamp) -> O
         body: format!("Base image goes back and forth\n\n{tree}\n{next}\n"),
         created_at: now,
     })
+}
+
+/// All of the first builds on a base image failed, so that nothing else is built on it. `message`: what the last one failed
+/// with.
+#[must_use]
+pub fn base_image_failed(trial: &Trial, message: &str, now: Timestamp) -> Notice {
+    let Trial { base, architecture, image_id, failed, .. } = trial;
+    let failed: Vec<String> = failed.iter().map(ToString::to_string).collect();
+    let facts = vec![
+        format!("Image: {image_id}"),
+        format!("Failed builds: {}", failed.join(", ")),
+        format!("Message of the last: {}", printable(message, 600)),
+    ];
+    let tree = branch(format!("Base image: {base} ({architecture})"), facts);
+    let next = vec![
+        format!("{} is tried again after 15 minutes, 1 hour, 4 hours, and then daily.", trial.example()),
+        "Nothing else is built on it by itself until that succeeds. Launches use the images of before.".to_owned(),
+        "A newer image of the vendor's is tried by itself.".to_owned(),
+        format!("To try at once: prism templates auto-ami build {}", trial.example()),
+    ];
+    Notice {
+        id: format!("base-image-held:{base}/{architecture}/{image_id}"),
+        kind: NoticeKind::BaseImageHeld,
+        subject: subject(&format!("Builds on a new base image FAIL: {base} ({architecture})")),
+        body: format!("Builds on a new base image fail\n\n{tree}\n{}", branch("What follows", next)),
+        created_at: now,
+    }
 }
 
 /// What follows from a trouble, and what to do about it.
@@ -94,10 +120,6 @@ const fn meaning(kind: TroubleKind) -> &'static str {
     }
 }
 
-fn since(then: Timestamp, zone: &Zone, now: Timestamp) -> String {
-    format!("{} ({})", zone.clock(then, now), relative(then, now))
-}
-
 fn slashed(id: &TrackedImageId) -> String {
     format!("{}/{}/{}", id.name, id.architecture, id.region)
 }
@@ -108,10 +130,11 @@ mod tests {
 
     use super::*;
     use crate::architecture::Architecture;
-    use crate::update::SeenImage;
+    use crate::fixtures::at;
+    use crate::seen_image::SeenImage;
 
     fn now() -> Timestamp {
-        "2026-11-24T11:05:00Z".parse().unwrap()
+        at("2026-11-24T11:05:00Z")
     }
 
     fn region() -> Region {
@@ -124,7 +147,7 @@ mod tests {
 
     fn trouble(name: &str, kind: TroubleKind, detail: &str) -> Trouble {
         let since = now() - SignedDuration::from_mins(65);
-        Trouble { id: id(name), kind, detail: detail.to_owned(), since, told_at: Some(now()) }
+        Trouble { id: id(name), kind, detail: detail.to_owned(), since, told_at: Some(now()), gone: None }
     }
 
     fn told(kind: TroubleKind, troubles: &[Trouble]) -> String {
@@ -155,21 +178,20 @@ mod tests {
 
     #[test]
     fn a_base_image_that_goes_back_and_forth_is_told_with_both_images() {
-        let image = |digit: char, name: &str| SeenImage {
-            image_id: format!("ami-{}", digit.to_string().repeat(8)).parse().unwrap(),
-            image_name: name.to_owned(),
-            created_at: None,
-            root_device: None,
-        };
+        let image = |id: &str, name| SeenImage::new(id.parse().unwrap(), name);
         let at = |minutes| now() - SignedDuration::from_mins(minutes);
         let tracked = TrackedImage {
             id: id("ubuntu-22.04"),
-            current: image('a', "ubuntu-jammy-20261101"),
+            current: image("ami-aaaaaaaa", "ubuntu-jammy-20261101"),
             since: at(30),
             sequence: 3,
             past: Vec::new(),
             returns: vec![at(45), at(30), at(0)],
-            quarantine: Some(Quarantine { since: now(), seen: image('b', "ubuntu-jammy-20261120"), seen_since: now() }),
+            quarantine: Some(Quarantine {
+                since: now(),
+                seen: image("ami-bbbbbbbb", "ubuntu-jammy-20261120"),
+                seen_since: now(),
+            }),
         };
         let notice = base_image_held(&tracked, &Zone::utc(), now()).unwrap();
         insta::assert_snapshot!(format!("{}\n\n{}\n\n{}", notice.id, notice.subject, notice.body));

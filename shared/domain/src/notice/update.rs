@@ -6,13 +6,14 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use termtree::Tree;
 
-use super::{Notice, NoticeKind, branch, budget, count, subject, when};
-use crate::advisory::CveId;
+use super::{Notice, NoticeKind, branch, budget, count, cut, subject, when};
+use crate::approval::ApprovalFor;
 use crate::assessment::FixedCve;
+use crate::assessment::UpdateType;
 use crate::id::Target;
 use crate::problem::printable;
 use crate::response::{Planned, Response};
-use crate::update::{BaseImageUpdate, UpdateType};
+use crate::update::BaseImageUpdate;
 use crate::zone::Zone;
 
 /// Up to so many templates have a line each; more are told by the time at which they are rebuilt, or counted.
@@ -66,8 +67,7 @@ pub fn update_available(
     facts.extend(update.reasons.iter().take(FEW).map(|reason| format!("Why: {}", printable(reason, 200))));
     facts.extend(update.fixes.iter().take(WORST).map(|fix| format!("Worst: {}", worst(fix))));
     if !update.cves.is_empty() {
-        let names = update.cves.iter().map(CveId::as_str).map(str::to_owned);
-        facts.push(format!("Fixes: {}", cut(names, CVES)));
+        facts.push(format!("Fixes: {}", cut(update.cves.iter().map(ToString::to_string), CVES)));
     }
     facts.extend(changelog(update));
     let mut tree = about(update, facts);
@@ -99,8 +99,12 @@ fn outcome(response: &Response) -> String {
 /// How to approve a rebuild that waits for that, and how to have another one sooner.
 fn ways(plans: &[Planned]) -> String {
     let mut ways = String::new();
-    if let Some(Planned { target, .. }) = plans.iter().find(|planned| planned.approval.is_some()) {
+    let waits_for = |what| plans.iter().find(|planned| planned.approval == Some(what));
+    if let Some(Planned { target, .. }) = waits_for(ApprovalFor::LowUpdate) {
         let _ = write!(ways, "\nTo approve one: prism templates auto-ami build {}\n", target.template);
+    }
+    if waits_for(ApprovalFor::EmergencyMoney).is_some() {
+        ways.push_str("\nTo see what waits for approval, and how to approve it: prism approvals list\n");
     }
     if let Some(Planned { target, .. }) = plans.iter().find(|planned| planned.approval.is_none()) {
         let _ = write!(ways, "\nTo rebuild one sooner: prism templates auto-ami build {} --urgent\n", target.template);
@@ -191,13 +195,6 @@ fn worst(fix: &FixedCve) -> String {
         let _ = write!(told, ", {likelihood} likely to be exploited within 30 days");
     }
     told
-}
-
-/// So many of them, and how many more there are.
-fn cut(names: impl ExactSizeIterator<Item = String>, most: usize) -> String {
-    let more = names.len().saturating_sub(most);
-    let first = names.take(most).collect::<Vec<_>>().join(", ");
-    if more == 0 { first } else { format!("{first} and {more} more") }
 }
 
 /// Names, under what is said of them all.

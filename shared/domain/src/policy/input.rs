@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use serde_json::Value;
+use strsim::osa_distance;
 
 use super::read::{Section, count, date, duration, duration_from, flag, money, parsed, probability, shown, text};
 use super::{Break, Grant, MinimumAge, Policy, SeasonalPrecompilation, SeasonalSchedule, Semester};
@@ -39,7 +40,9 @@ pub const FIELDS: &[&str] = &[
     "watch_regions",
     "minimum_age",
     "rebuild_on_rollback",
+    "rebuild_on_change",
     "quarantine_after",
+    "failure_limit",
     "seasonal_precompilation",
     "semester_prep_window",
     "semesters",
@@ -99,13 +102,10 @@ impl Policy {
             return refused("the policy", "is not a mapping; its fields stand under auto_ami_policy");
         };
         let mut top = Section::new("", file, &[ROOT]);
-        let mut policy = Self::default();
-        if top.need(ROOT, "the policy's fields stand under it", |_| Ok(())).is_some() {
-            match file.get(ROOT).and_then(Value::as_object) {
-                Some(fields) => policy = Self::read(fields, &mut top),
-                None => top.fault(ROOT, "is not a mapping of the policy's fields"),
-            }
-        }
+        let fields = top.need(ROOT, "the policy's fields stand under it", |value| {
+            value.as_object().ok_or_else(|| "is not a mapping of the policy's fields".to_owned()).cloned()
+        });
+        let policy = fields.map(|fields| Self::read(&fields, &mut top)).unwrap_or_default();
         let problems = top.finish();
         if problems.is_empty() { Ok(policy) } else { Err(Problems(problems)) }
     }
@@ -164,7 +164,9 @@ impl Policy {
             self.watch_regions = regions;
         }
         section.set(&mut self.rebuild_on_rollback, "rebuild_on_rollback", flag);
+        section.set(&mut self.rebuild_on_change, "rebuild_on_change", flag);
         section.set(&mut self.quarantine_after, "quarantine_after", count(100));
+        section.set(&mut self.failure_limit, "failure_limit", count(100));
         let mut own: Vec<BaseImage> = Vec::new();
         section.list("base_images", BASE_FIELDS, |entry| {
             own.push(base_image(entry)?);
@@ -269,7 +271,7 @@ fn base_image(entry: &mut Section<'_>) -> Option<BaseImage> {
     let (name, owner) = (name?, owner?);
     Some(BaseImage {
         title: title.unwrap_or_else(|| name.to_string()),
-        aliases: aliases.into_iter().map(String::from).collect(),
+        aliases: aliases.into_iter().map(|alias| alias.to_string()).collect(),
         owner,
         architectures,
         parameter,
@@ -356,24 +358,12 @@ pub(super) fn unknown_field(name: &str, allowed: &[&str]) -> String {
     }
 }
 
+/// How much of a name is compared, in characters.
+const LONGEST_NAME: usize = 64;
+
 /// The allowed name that is at most a few letters away.
 fn nearest<'a>(name: &str, allowed: &[&'a str]) -> Option<&'a str> {
-    let close = allowed.iter().map(|candidate| (distance(name, candidate), *candidate)).min()?;
+    let name: String = name.chars().take(LONGEST_NAME).collect();
+    let close = allowed.iter().map(|candidate| (osa_distance(&name, candidate), *candidate)).min()?;
     (close.0 <= 1 + close.1.len() / 5).then_some(close.1)
-}
-
-/// How many letters have to be changed, added or left out.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.iter().enumerate() {
-            let changed = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[other.len()]
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Policy;
 use crate::duration::{before, exact, parse_duration};
 use crate::id::TemplateName;
+use crate::text::stored_as_text;
 
 /// Builds ahead of a semester.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +24,7 @@ pub struct SeasonalPrecompilation {
 }
 
 /// How long before the start of a semester: `2 weeks before semester start`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeasonalSchedule(pub SignedDuration);
 
 /// A text that is no seasonal schedule. Reads on from the field.
@@ -52,18 +52,7 @@ impl fmt::Display for SeasonalSchedule {
     }
 }
 
-impl TryFrom<String> for SeasonalSchedule {
-    type Error = NotASchedule;
-    fn try_from(text: String) -> Result<Self, NotASchedule> {
-        text.parse()
-    }
-}
-
-impl From<SeasonalSchedule> for String {
-    fn from(schedule: SeasonalSchedule) -> Self {
-        schedule.to_string()
-    }
-}
+stored_as_text!(SeasonalSchedule);
 
 /// A semester.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,8 +83,6 @@ pub struct PrecompilationRun<'a> {
     pub due: Timestamp,
     /// When they have to be done: the start of the semester.
     pub deadline: Timestamp,
-    /// The templates.
-    pub templates: &'a [TemplateName],
 }
 
 const DAY: i64 = 24 * 3_600;
@@ -112,7 +99,6 @@ impl Policy {
                 semester,
                 due: self.ahead_of(semester.starts, seasonal.schedule.0),
                 deadline: self.zone.start_of_day(semester.starts),
-                templates: &seasonal.templates,
             })
             .filter(|run| run.deadline > now)
             .collect();

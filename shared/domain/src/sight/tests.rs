@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::architecture::Architecture;
 use crate::catalogue::BaseImage;
-use crate::id::TrackedImageId;
+use crate::fixtures;
 use crate::update::PastImage;
 
 const ROCKY: &str = "792107900819";
@@ -25,21 +25,18 @@ fn release(number: u32) -> PublicImage {
         owner: ROCKY.to_owned(),
         architecture: Some("x86_64".to_owned()),
         image: SeenImage {
-            image_id: format!("ami-{number:08x}").parse().unwrap(),
-            image_name: format!("Rocky-9-EC2-Base-9.{number:03}.x86_64"),
             created_at: Some(Timestamp::from_second(i64::from(number) * 86_400).unwrap()),
-            root_device: None,
+            ..SeenImage::new(
+                format!("ami-{number:08x}").parse().unwrap(),
+                format!("Rocky-9-EC2-Base-9.{number:03}.x86_64"),
+            )
         },
     }
 }
 
 fn known(current: u32, past: &[u32]) -> TrackedImage {
     TrackedImage {
-        id: TrackedImageId {
-            name: "rocky-9".parse().unwrap(),
-            architecture: Architecture::X86_64,
-            region: "us-east-1".parse().unwrap(),
-        },
+        id: fixtures::update().id.image,
         current: release(current).image,
         since: Timestamp::UNIX_EPOCH,
         sequence: 0,

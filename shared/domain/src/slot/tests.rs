@@ -1,25 +1,15 @@
+use crate::duration::after;
+use crate::id::UpdateId;
+use crate::update::BaseImageUpdate;
 use proptest::prelude::*;
 
 use super::*;
+use crate::fixtures::{self, NOW, at, now, target};
 use crate::level::SecurityLevel;
 use crate::request::{RequestInput, compile_request};
 
-const NOW: &str = "2026-11-23T17:00:00Z";
-
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
 fn demand(urgency: Urgency, priority: u8) -> Demand {
-    Demand {
-        urgency,
-        priority,
-        trigger: BuildTrigger::Security,
-        deadline: at("2027-01-23T17:00:00Z"),
-        expected: SignedDuration::from_mins(45),
-        not_before: None,
-        approved: true,
-    }
+    Demand { priority, by_hand: true, ..fixtures::demand(urgency, "2027-01-23T17:00:00Z") }
 }
 
 /// The slot in one line.
@@ -48,7 +38,7 @@ fn an_urgent_window_is_for_high_urgency_alone() {
     let policy = Policy { urgent_window: Some("20:00-22:00 America/New_York".parse().unwrap()), ..Policy::default() };
     insta::assert_snapshot!(told(&demand(Urgency::High, 90), &policy, NOW),
         @"2026-11-24T01:00:00Z daily: waits for the urgent window, which opens 20:00 America/New_York (in 8 hours)");
-    assert_eq!(slot(&demand(Urgency::Normal, 80), &policy, at(NOW)).at, at("2026-11-24T02:00:00Z"));
+    assert_eq!(slot(&demand(Urgency::Normal, 80), &policy, now()).at, at("2026-11-24T02:00:00Z"));
 }
 
 #[test]
@@ -70,11 +60,11 @@ fn a_window_that_opens_too_late_is_not_waited_for() {
 fn popularity_keeps_to_the_quiet_hours_whatever_its_deadline() {
     let mut popular = demand(Urgency::Normal, 75);
     popular.trigger = BuildTrigger::Popularity;
-    popular.deadline = at(NOW);
+    popular.deadline = now();
     let policy = Policy::default();
-    assert_eq!(slot(&popular, &policy, at(NOW)).at, at("2026-11-24T02:00:00Z"));
+    assert_eq!(slot(&popular, &policy, now()).at, at("2026-11-24T02:00:00Z"));
     popular.priority = 10;
-    let quiet = slot(&popular, &policy, at(NOW));
+    let quiet = slot(&popular, &policy, now());
     assert_eq!((quiet.at, quiet.source), (at("2026-11-24T02:00:00Z"), BudgetSource::Monthly));
 }
 
@@ -83,7 +73,7 @@ fn who_prefers_the_quiet_hours_has_every_other_build_wait_for_them() {
     let policy = Policy { prefer_off_peak: true, ..Policy::default() };
     insta::assert_snapshot!(told(&demand(Urgency::Normal, 60), &policy, NOW),
         @"2026-11-24T02:00:00Z monthly: waits for the off-peak window, which opens 02:00 UTC (in 9 hours)");
-    assert_eq!(slot(&demand(Urgency::Critical, 100), &policy, at(NOW)).at, at(NOW));
+    assert_eq!(slot(&demand(Urgency::Critical, 100), &policy, now()).at, now());
 }
 
 #[test]
@@ -122,6 +112,8 @@ fn a_build_waits_until_its_base_image_has_been_out_long_enough() {
         @"2026-11-26T02:00:00Z daily: waits until ubuntu-22.04 has been out for 2 days, and for the off-peak window, which opens 02:00 UTC on 2026-11-26 (in 2 days)");
     insta::assert_snapshot!(told(&high, &policy, "2026-11-25T12:00:00Z"),
         @"2026-11-26T02:00:00Z daily: waits for the off-peak window, which opens 02:00 UTC (in 14 hours)");
+    let critical = soaking(Urgency::Critical, 100, "2026-11-25T12:00:00Z");
+    assert_eq!(slot(&critical, &policy, now()).at, now(), "it waits for nobody to meet it first");
 }
 
 #[test]
@@ -135,20 +127,8 @@ fn a_deadline_comes_before_how_long_a_base_image_has_been_out() {
         @"2026-11-24T18:00:00Z daily: starts now, since it was due by 17:00 UTC, though ubuntu-22.04 has not been out for 2 days yet");
 }
 
-#[test]
-fn a_critical_build_waits_for_nobody_to_meet_its_base_image_first() {
-    let critical = soaking(Urgency::Critical, 100, "2026-11-25T12:00:00Z");
-    assert_eq!(slot(&critical, &Policy::default(), at(NOW)).at, at(NOW));
-}
-
 fn update(level: SecurityLevel, created_at: Option<&str>) -> BaseImageUpdate {
-    let json = serde_json::json!({
-        "id": "ubuntu-22.04/x86_64/us-east-1/1", "image_id": "ami-00000002", "image_name": "next",
-        "image_created_at": created_at, "previous_image_id": "ami-00000001", "previous_image_name": "previous",
-        "update_type": "security", "security_level": level, "confidence": "unknown", "cves": [], "reasons": [],
-        "updated_at": NOW, "changelog_url": null
-    });
-    serde_json::from_value(json).unwrap()
+    BaseImageUpdate { security_level: level, image_created_at: created_at.map(at), ..fixtures::update() }
 }
 
 fn patient() -> Policy {
@@ -171,29 +151,26 @@ fn a_base_image_is_out_since_it_was_seen_however_long_before_its_owner_made_it()
 
 #[test]
 fn what_a_person_asked_for_too_waits_for_no_base_image_to_have_been_out() {
-    let target = crate::id::Target {
-        template: "python-ml".parse().unwrap(),
-        architecture: crate::architecture::Architecture::X86_64,
-    };
+    let target = target("python-ml");
     let compiled = |input: &RequestInput, updates: &[BaseImageUpdate]| {
-        compile_request(input, &target, updates, &[], &patient(), at(NOW)).not_before.map(|soak| soak.until)
+        compile_request(input, &target, updates, &[], &patient(), now()).not_before.map(|soak| soak.until)
     };
-    let mut input = RequestInput::for_updates(&target, Vec::new());
+    let mut input = RequestInput::only_if_due(&target);
     let (high, medium) = (update(SecurityLevel::High, None), update(SecurityLevel::Medium, None));
     assert_eq!(compiled(&input, std::slice::from_ref(&medium)), Some(at("2026-11-25T17:00:00Z")));
     assert_eq!(compiled(&input, std::slice::from_ref(&high)), Some(at("2026-11-23T23:00:00Z")));
-    assert_eq!(compiled(&input, &[medium.clone(), high.clone()]), Some(at("2026-11-25T17:00:00Z")), "the later");
-    assert_eq!(compiled(&input, &[]), None, "a person asks");
-    input.cause.get_or_insert_default().approved = true;
-    assert_eq!(compiled(&input, &[medium]), None);
-    assert_eq!(compiled(&RequestInput { urgent: true, cause: None, ..input }, &[high]), None);
+    assert_eq!(compiled(&input, &[medium.clone(), high.clone()]), Some(at("2026-11-23T23:00:00Z")), "the first");
+    input.only_if_due = false;
+    assert_eq!(compiled(&input, &[medium]), None, "a person asks");
+    assert_eq!(compiled(&input, &[]), None);
+    assert_eq!(compiled(&RequestInput { urgent: true, ..input }, &[high]), None);
 }
 
 fn any_demand() -> impl Strategy<Value = Demand> {
     let urgency = prop::sample::select(vec![Urgency::Low, Urgency::Normal, Urgency::High, Urgency::Critical]);
     (urgency, 0..=100_u8, -48..240_i64, 1..600_i64, prop::option::of(-48..480_i64)).prop_map(
         |(urgency, priority, due, minutes, until)| {
-            let hours = |hours| after(at(NOW), SignedDuration::from_hours(hours));
+            let hours = |hours| after(now(), SignedDuration::from_hours(hours));
             Demand {
                 deadline: hours(due),
                 expected: SignedDuration::from_mins(minutes),
@@ -208,9 +185,9 @@ proptest! {
     #[test]
     fn a_wait_for_others_never_costs_a_deadline(demand in any_demand()) {
         let policy = Policy::default();
-        let at = |demand: &Demand| slot(demand, &policy, NOW.parse().unwrap()).at;
+        let at = |demand: &Demand| slot(demand, &policy, now()).at;
         let (soaked, bare) = (at(&demand), at(&Demand { not_before: None, ..demand.clone() }));
-        let latest = before(demand.deadline, demand.expected).max(NOW.parse().unwrap());
+        let latest = before(demand.deadline, demand.expected).max(now());
         prop_assert!(soaked >= bare.min(latest), "waiting makes nothing sooner than it would be or has to be");
         prop_assert!(soaked <= bare.max(latest), "{soaked} {bare} {latest}");
         if let Some(soak) = &demand.not_before
@@ -221,60 +198,31 @@ proptest! {
     }
 
     #[test]
-    fn a_build_that_answers_two_updates_waits_for_the_later_of_them_whichever_joins_the_other(
-        one in prop::option::of(0..9_i64), other in prop::option::of(0..9_i64), approved: bool,
+    fn a_build_that_answers_two_requests_waits_for_the_sooner_of_them_whichever_joins_the_other(
+        one in prop::option::of(0..9_i64), other in prop::option::of(0..9_i64), by_hand: bool,
     ) {
         let (one, other) = (one.map(|days| days * 11), other.map(|days| days * 11));
-        let (one, other) = (waiting(&[1], one), CompilationRequest { approved, ..waiting(&[2], other) });
+        let (one, other) = (waiting(&[1], one), CompilationRequest { by_hand, ..waiting(&[2], other) });
         let both = one.clone().absorbing(&other);
         prop_assert_eq!(&both.not_before, &other.clone().absorbing(&one).not_before);
         // None sorts first: no wait is the shortest.
-        let expected = if approved { None } else { until(&one).max(until(&other)) };
+        let expected = if by_hand { None } else { until(&one).min(until(&other)) };
         prop_assert_eq!(until(&both), expected);
-        if let Some(until) = expected {
-            let latest = before(both.deadline, SignedDuration::from_mins(45)).max(at(NOW));
-            let starts = slot(&Demand::of(&both, SignedDuration::from_mins(45)), &Policy::default(), at(NOW)).at;
-            prop_assert!(starts >= until.min(latest), "{starts} {until} {latest}");
-        }
-    }
-
-    #[test]
-    fn a_build_that_answers_an_update_twice_waits_as_long_as_it_was_last_found_to_need(
-        as_judged in prop::option::of(0..99_i64), worse in prop::option::of(0..99_i64), beside in prop::option::of(0..99_i64),
-    ) {
-        let worse = worse.min(as_judged);
-        let both = waiting(&[1], as_judged).absorbing(&waiting(&[1], worse));
-        prop_assert_eq!(until(&both), until(&waiting(&[1], worse)));
-        prop_assert_eq!(until(&both.absorbing(&waiting(&[2], beside))), until(&waiting(&[1], worse.max(beside))));
     }
 }
 
 /// A request that answers these moves, and waits for so many hours for the last of them.
 fn waiting(moves: &[u32], hours: Option<i64>) -> CompilationRequest {
-    let target = "python-ml".parse().unwrap();
-    let target = crate::id::Target { template: target, architecture: crate::architecture::Architecture::X86_64 };
+    let target = target("python-ml");
     let ids: Vec<UpdateId> = moves.iter().map(|n| move_id(*n)).collect();
-    let input = RequestInput::for_updates(&target, ids.clone());
+    let input = RequestInput::only_if_due(&target);
     let medium = update(SecurityLevel::Medium, None);
-    let request = compile_request(&input, &target, &[medium], &[], &Policy::default(), at(NOW));
+    let request = compile_request(&input, &target, &[medium], &[], &Policy::default(), now());
     let last = moves.last().copied().unwrap_or_default();
-    let not_before = hours.map(|hours| soak(last, after(at(NOW), SignedDuration::from_hours(hours))));
+    let not_before = hours.map(|hours| soak(last, after(now(), SignedDuration::from_hours(hours))));
     CompilationRequest { base_image_updates: ids, not_before, ..request }
 }
 
 fn until(request: &CompilationRequest) -> Option<Timestamp> {
     request.not_before.as_ref().map(|soak| soak.until)
-}
-
-#[test]
-fn a_person_approves_low_updates_and_on_demand_emergency_money() {
-    let mut policy = Policy::default();
-    let unapproved = |urgency| Demand { approved: false, ..demand(urgency, 30) };
-    assert_eq!(needs_approval(&unapproved(Urgency::Low), &policy), Some(Approval::LowUrgency));
-    assert_eq!(needs_approval(&unapproved(Urgency::Critical), &policy), None);
-    policy.emergency_needs_approval = true;
-    policy.low_needs_approval = false;
-    assert_eq!(needs_approval(&unapproved(Urgency::Low), &policy), None);
-    assert_eq!(needs_approval(&unapproved(Urgency::Critical), &policy), Some(Approval::EmergencyMoney));
-    assert_eq!(needs_approval(&demand(Urgency::Critical, 100), &policy), None);
 }

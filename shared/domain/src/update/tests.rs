@@ -3,15 +3,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::architecture::Architecture;
 use crate::catalogue::Catalogue;
+use crate::fixtures;
 
 const RULES: Context<'_> = Context { quarantine_after: 3, source: None, between: &[], changelog_url: None };
 
 fn id() -> TrackedImageId {
-    TrackedImageId {
-        name: "ubuntu-22.04".parse().unwrap(),
-        architecture: Architecture::X86_64,
-        region: "us-east-1".parse().unwrap(),
-    }
+    fixtures::update().id.image
 }
 
 fn at(minutes: i64) -> Timestamp {
@@ -21,12 +18,7 @@ fn at(minutes: i64) -> Timestamp {
 /// The image of a number, made that many days after the epoch.
 fn image(number: u32) -> SeenImage {
     let created_at = Some(after(Timestamp::UNIX_EPOCH, SignedDuration::from_hours(24 * i64::from(number))));
-    SeenImage {
-        image_id: format!("ami-{number:08x}").parse().unwrap(),
-        image_name: "n".into(),
-        created_at,
-        root_device: None,
-    }
+    SeenImage { created_at, ..SeenImage::new(format!("ami-{number:08x}").parse().unwrap(), "n") }
 }
 
 fn first(number: u32) -> TrackedImage {

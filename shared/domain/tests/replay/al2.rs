@@ -9,7 +9,8 @@ use prism_domain::architecture::Architecture;
 use prism_domain::assessment::{Assessment, ChangeKind, Published, Side, assess, reassess};
 use prism_domain::id::TrackedImageId;
 use prism_domain::level::{Confidence, SecurityLevel};
-use prism_domain::update::{BaseImageUpdate, Context, Observation, SeenImage, observe};
+use prism_domain::seen_image::SeenImage;
+use prism_domain::update::{BaseImageUpdate, Context, Observation, observe};
 
 use crate::data::{Data, Release, at, image, level};
 use crate::table::{Confusion, apart};
@@ -87,12 +88,11 @@ fn judge(data: &Data, (previous, next): (&Release, &Release), advisories: &[Advi
     let side = |image| Side { image, scan: None, packages: None };
     let now = at(day, 18);
     let ecosystem: Ecosystem = "amazon-linux-2".parse().unwrap();
-    let threats = data.threats.as_of(day);
     let published = Published {
         ecosystem: Some(&ecosystem),
         advisories: Some(advisories),
         read_at: Some(now),
-        threats: &threats,
+        threats: &data.threats,
         attacks_read_at: Some(now),
         epss_threshold: Probability::TENTH,
     };

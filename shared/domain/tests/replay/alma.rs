@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use prism_domain::advisory::{Advisory, AdvisoryKind, Ecosystem, Fix, Installed, Probability, VersionOrder};
+use prism_domain::advisory::{Advisory, AdvisoryKind, Ecosystem, Fix, Installed, Probability, Threats, VersionOrder};
 use prism_domain::assessment::{Assessment, Published, Side, assess};
 use prism_domain::level::{Confidence, SecurityLevel};
 use prism_domain::version::compare;
@@ -148,7 +148,9 @@ impl Distribution {
         let now = at(*next, 36);
         let known: Vec<Advisory> =
             self.published.iter().filter(|it| it.issued <= now).map(|it| as_of(it, now)).collect();
-        let threats = data.threats.as_of(*next);
+        let exploited = data.threats.exploited.iter().filter(|(_, added)| *added <= next);
+        let exploited = exploited.map(|(cve, added)| (cve.clone(), *added)).collect();
+        let threats = Threats { exploited, ..Threats::default() };
         let published = Published {
             ecosystem: Some(&self.ecosystem),
             advisories: Some(&known),

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use prism_domain::advisory::{CveId, Threats};
 use prism_domain::level::SecurityLevel;
-use prism_domain::update::SeenImage;
+use prism_domain::seen_image::SeenImage;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -100,5 +100,5 @@ pub fn at(day: Date, hours: i64) -> Timestamp {
 
 /// An image of a day.
 pub fn image(name: String, created_at: Option<Timestamp>) -> SeenImage {
-    SeenImage { image_id: "ami-00000001".parse().unwrap(), image_name: name, created_at, root_device: None }
+    SeenImage { created_at, ..SeenImage::new("ami-00000001".parse().unwrap(), name) }
 }

@@ -1,6 +1,7 @@
 //! The build phase: what is done to the base image.
 
 use crate::base::SystemManager;
+use crate::compile::system::{install, upgrade};
 use crate::compile::{Step, conda, python};
 use crate::resolve::ResolvedTemplate;
 use crate::shell::{quote, quote_all};
@@ -9,7 +10,7 @@ use crate::template::User;
 /// The steps, in the order in which one may need the other: services come last, since a script before
 /// them may write their units.
 pub(super) fn steps(resolved: &ResolvedTemplate) -> Vec<Step> {
-    let mut steps = vec![update(resolved.system_manager())];
+    let mut steps = vec![await_cloud_init(), update(resolved.system_manager())];
     steps.extend(system(resolved));
     steps.extend(conda::step(resolved));
     steps.extend(python::step(resolved));
@@ -20,21 +21,19 @@ pub(super) fn steps(resolved: &ResolvedTemplate) -> Vec<Step> {
     steps
 }
 
-/// apt that asks nothing: it takes the packaged answers, keeps changed configuration files as they are,
-/// lists no services to restart on an instance that ends with the build, and waits for its lock, which
-/// another process of a fresh machine may hold.
-const APT: &str = "DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
-    apt-get -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold";
-
-/// dnf, or on Amazon Linux 2 its predecessor, which takes the same words.
-const DNF: &str = "$(command -v dnf || command -v yum)";
-
-/// A command that installs words without asking anything.
-pub(super) fn install(manager: SystemManager, words: &str) -> String {
-    match manager {
-        SystemManager::Apt => format!("{APT} install --yes {words}"),
-        SystemManager::Dnf => format!("{DNF} install --assumeyes {words}"),
-    }
+/// Waits until cloud-init has finished, since it writes apt's sources and installs packages while Systems Manager is
+/// at work already. Its exit code 2 says that it recovered from errors.
+/// Source: <https://cloudinit.readthedocs.io/en/latest/explanation/failure_states.html#error-codes>.
+pub(super) fn await_cloud_init() -> Step {
+    let script = r#"command -v cloud-init >/dev/null || exit 0
+code=0
+timeout 600 cloud-init status --wait || code=$?
+case $code in
+  0 | 2) ;;
+  124) echo "cloud-init has not finished within ten minutes"; exit 1 ;;
+  *) echo "cloud-init has failed: exit code $code"; exit 1 ;;
+esac"#;
+    Step { name: "AwaitCloudInit", seconds: 660, script: script.to_owned() }
 }
 
 /// Brings what the base came with up to date. On Amazon Linux 2023 this stays within the release to which
@@ -44,24 +43,13 @@ fn update(manager: SystemManager) -> Step {
     Step { name: "UpdateSystem", seconds: 3600, script: upgrade(manager, "") }
 }
 
-/// The commands that bring the system up to date, with more options of the manager's upgrade.
-pub(super) fn upgrade(manager: SystemManager, options: &str) -> String {
-    match manager {
-        // The lock of the lists, which the machine's own daily update may hold, is not waited for by apt.
-        SystemManager::Apt => format!(
-            "attempt=0\nuntil {APT} update; do\n  (( ++attempt < 10 ))\n  sleep 15\ndone\n{APT} upgrade{options} --yes"
-        ),
-        SystemManager::Dnf => format!("{DNF} upgrade{options} --assumeyes"),
-    }
-}
-
 fn system(resolved: &ResolvedTemplate) -> Option<Step> {
     let packages = &resolved.packages.system;
     if packages.is_empty() {
         return None;
     }
     let manager = resolved.system_manager();
-    let install = install(manager, &quote_all(packages.iter().map(String::as_str)));
+    let install = install(manager, &quote_all(packages));
     let script = match manager {
         SystemManager::Apt => format!("{install}\napt-get clean"),
         SystemManager::Dnf => install,
@@ -113,24 +101,29 @@ fn user(user: &User) -> String {
     lines.join("\n")
 }
 
-/// Runs the author's text in a shell of its own, which stops at the first failing command. Its exit code
-/// becomes 1: AWSTOE takes 194 for a wish to restart the machine and run the step again.
+/// Runs the text of each template in a shell of its own, which stops at the first failing command: what a parent does
+/// to its shell, such as leaving it, is not done to the child's. The exit code of a failure becomes 1, since AWSTOE
+/// takes 194 for a wish to restart the machine and run the step again.
 /// Source: <https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-action-modules.html>.
 fn post_install(resolved: &ResolvedTemplate) -> Option<Step> {
     if resolved.post_install.is_empty() {
         return None;
     }
-    let text = quote(&resolved.post_install.join("\n"));
+    let texts = resolved.post_install();
+    let runs: Vec<String> =
+        texts.iter().map(|(template, text)| format!("run {} {}", quote(template.as_str()), quote(text))).collect();
     let path = programs(resolved).map(|programs| format!("export PATH={programs}:$PATH\n")).unwrap_or_default();
     let script = format!(
         "export DEBIAN_FRONTEND=noninteractive\n{path}\
-         bash -euo pipefail -c {text} || {{ echo \"post_install failed with exit code $?\"; exit 1; }}"
+         run() {{ bash -euo pipefail -c \"$2\" || {{ echo \"post_install of $1 failed with exit code $?\"; exit 1; }}; }}\n\
+         {}",
+        runs.join("\n")
     );
     Some(Step { name: "RunPostInstall", seconds: 7200, script })
 }
 
 fn services(resolved: &ResolvedTemplate) -> Option<Step> {
-    let enabled = resolved.services.iter().filter(|service| service.enable).map(|service| service.name.as_str());
+    let enabled = resolved.services.iter().filter(|service| service.enable).map(|service| &service.name);
     let words = quote_all(enabled);
     let script = format!("systemctl daemon-reload\nsystemctl enable {words}");
     (!words.is_empty()).then_some(Step { name: "EnableServices", seconds: 300, script })

@@ -40,7 +40,7 @@ fn each_package(words: &str, found: &str) -> String {
 }
 
 fn system_packages(resolved: &ResolvedTemplate) -> Option<Step> {
-    let names: Vec<String> = resolved.packages.system.iter().map(|spec| package::system_name(spec)).collect();
+    let words = quote_all(resolved.packages.system.iter().map(|spec| package::system_name(spec)));
     let found = match resolved.system_manager() {
         // A package that was removed again is still known to dpkg, so that its status counts.
         SystemManager::Apt => {
@@ -49,13 +49,11 @@ fn system_packages(resolved: &ResolvedTemplate) -> Option<Step> {
         // dnf also installs by what a package provides.
         SystemManager::Dnf => "rpm -q --quiet \"$package\" || rpm -q --quiet --whatprovides \"$package\"",
     };
-    let words = quote_all(names.iter().map(String::as_str));
     (!words.is_empty()).then(|| check("CheckSystemPackages", 300, &each_package(&words, found)))
 }
 
 fn conda_packages(resolved: &ResolvedTemplate) -> Option<Step> {
-    let names: Vec<String> = resolved.packages.conda.iter().map(|spec| package::conda_name(spec)).collect();
-    let words = quote_all(names.iter().map(String::as_str));
+    let words = quote_all(resolved.packages.conda.iter().map(|spec| package::conda_name(spec)));
     let list = format!(
         "{}\ninstalled=$(\"$conda\" list --prefix {} | cut -d' ' -f1 || true)",
         conda::find(),
@@ -66,8 +64,7 @@ fn conda_packages(resolved: &ResolvedTemplate) -> Option<Step> {
 }
 
 fn python_packages(resolved: &ResolvedTemplate) -> Option<Step> {
-    let names: Vec<String> = resolved.packages.pip.iter().map(|spec| package::pip_name(spec)).collect();
-    let words = quote_all(names.iter().map(String::as_str));
+    let words = quote_all(resolved.packages.pip.iter().map(|spec| package::pip_name(spec)));
     let python = format!("{}/bin/python", python::environment(resolved));
     let found = format!("{python} -m pip show --quiet \"$package\" 2>/dev/null");
     (!words.is_empty()).then(|| check("CheckPythonPackages", 600, &each_package(&words, &found)))
@@ -75,13 +72,13 @@ fn python_packages(resolved: &ResolvedTemplate) -> Option<Step> {
 
 fn users(resolved: &ResolvedTemplate) -> Option<Step> {
     let mut checks = Vec::new();
-    let names = quote_all(resolved.users.iter().map(|user| user.name.as_str()));
+    let names = quote_all(resolved.users.iter().map(|user| &user.name));
     checks.push(format!(
         "for user in {names}; do\n  \
          id -u \"$user\" >/dev/null 2>&1 || {{ echo \"user $user is missing\"; missing=1; }}\ndone"
     ));
     for user in resolved.users.iter().filter(|user| !user.groups.is_empty()) {
-        let (name, groups) = (quote(&user.name), quote_all(user.groups.iter().map(String::as_str)));
+        let (name, groups) = (quote(&user.name), quote_all(&user.groups));
         checks.push(format!(
             "for group in {groups}; do\n  \
              id -nG {name} 2>/dev/null | tr ' ' '\\n' | grep -qxF -- \"$group\" || \
@@ -91,19 +88,21 @@ fn users(resolved: &ResolvedTemplate) -> Option<Step> {
     (!resolved.users.is_empty()).then(|| check("CheckUsers", 300, &checks.join("\n")))
 }
 
-/// A unit must be there; one that starts at boot must be enabled; on a booted instance it must run within
-/// a minute, and its port answer.
+/// A unit must be there; one that starts at boot must be enabled; on a booted instance it must run, and its port answer.
+/// All services of a template have five minutes together: the volume of a new AMI loads lazily, so that they start slowly.
+/// Source: <https://docs.aws.amazon.com/ebs/latest/userguide/initalize-volume.html>.
 fn services(resolved: &ResolvedTemplate, moment: Moment) -> Option<Step> {
-    let all = quote_all(resolved.services.iter().map(|service| service.name.as_str()));
+    let all = quote_all(resolved.services.iter().map(|service| &service.name));
     let enabled: Vec<_> = resolved.services.iter().filter(|service| service.enable).collect();
-    let words = quote_all(enabled.iter().map(|service| service.name.as_str()));
+    let words = quote_all(enabled.iter().map(|service| &service.name));
     let mut checks = vec![each_service(&all, "systemctl cat \"$service\" >/dev/null 2>&1", "is missing")];
     if !enabled.is_empty() {
         checks.push(each_service(&words, "systemctl is-enabled --quiet \"$service\"", "is not enabled"));
     }
     if moment == Moment::Booted && !enabled.is_empty() {
-        checks.push("within_a_minute() { for _ in {1..30}; do \"$@\" && return; sleep 2; done; return 1; }".to_owned());
-        checks.push(each_service(&words, "within_a_minute systemctl is-active --quiet \"$service\"", "is not running"));
+        checks
+            .push("waits=60\nin_time() { until \"$@\"; do (( waits-- > 0 )) || return 1; sleep 5; done; }".to_owned());
+        checks.push(each_service(&words, "in_time systemctl is-active --quiet \"$service\"", "is not running"));
         if enabled.iter().any(|service| service.port.is_some()) {
             checks.push("listens() { [ -n \"$(ss -Hltn \"sport = :$1\")\" ]; }".to_owned());
         }
@@ -111,7 +110,7 @@ fn services(resolved: &ResolvedTemplate, moment: Moment) -> Option<Step> {
             if let Some(port) = service.port {
                 let name = quote(&service.name);
                 checks.push(format!(
-                    "within_a_minute listens {port} || \
+                    "in_time listens {port} || \
                      {{ echo \"service\" {name} \"does not listen on port {port}\"; missing=1; }}"
                 ));
             }

@@ -1,6 +1,7 @@
 //! Where conda packages go, and where conda comes from.
 
-use crate::compile::{Step, build::install, python};
+use crate::compile::system::install;
+use crate::compile::{Step, python};
 use crate::package;
 use crate::resolve::ResolvedTemplate;
 use crate::shell::quote_all;

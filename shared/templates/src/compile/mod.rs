@@ -5,13 +5,15 @@ mod check;
 mod conda;
 mod patch;
 mod python;
+mod system;
 
 use std::fmt;
 
 use prism_domain::problem::{Problem, Problems};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use crate::resolve::ResolvedTemplate;
+use crate::resolve::{ResolvedTemplate, hex};
 
 pub(crate) use patch::components as patch_components;
 
@@ -59,6 +61,25 @@ pub fn component(resolved: &ResolvedTemplate) -> Result<ComponentDocument, Probl
     Ok(ComponentDocument(text))
 }
 
+impl ResolvedTemplate {
+    /// 12 hexadecimal digits that change exactly when an image of this template would: of SHA-256 over the
+    /// base's name, the component document, the root volume and the tags. Since the document counts, so
+    /// does a change of how this version compiles templates.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        let mut hash = Sha256::new();
+        let document = document(self);
+        let volume = self.root_volume_gb.to_string();
+        let tags = self.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+        for part in [self.base.as_str(), &document, &volume].into_iter().chain(tags) {
+            // Each part's length before it, so that no two lists of parts read the same.
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hex(&hash.finalize()[..6])
+    }
+}
+
 /// The document, of whatever length.
 pub(crate) fn document(resolved: &ResolvedTemplate) -> String {
     let phases = [
@@ -79,9 +100,12 @@ struct Step {
     script: String,
 }
 
-/// What every script begins with: the first failure ends it, and programs that look for a home find one,
-/// whoever started the step.
-const PROLOGUE: &str = "set -euo pipefail\nexport HOME=/root\n";
+/// What every script begins with: the first failure ends it; programs that look for a home find one, whoever started
+/// the step; and what is large and temporary goes to the disk. `/tmp` is in memory on Amazon Linux 2023 and on
+/// Debian 13.
+/// Sources: <https://docs.aws.amazon.com/linux/al2023/ug/filesystem-slash-tmp.html>,
+/// <https://www.debian.org/releases/trixie/release-notes/issues.en.html>.
+const PROLOGUE: &str = "set -euo pipefail\nexport HOME=/root TMPDIR=/var/tmp\n";
 
 fn phase(name: &str, steps: &[Step]) -> String {
     format!("- name: {name}\n  steps:\n{}", steps.iter().map(Step::yaml).collect::<String>())

@@ -8,7 +8,7 @@ use prism_domain::patch::FrozenPatch;
 use prism_domain::problem::{Problem, Problems, printable};
 
 use crate::base::{Family, SystemManager};
-use crate::compile::{ComponentDocument, Step, build, phase};
+use crate::compile::{ComponentDocument, Step, build, phase, system};
 use crate::resolve::ResolvedTemplate;
 use crate::shell::quote;
 
@@ -67,7 +67,8 @@ pub(crate) fn components(
     let list = list(resolved);
     let document = |table: &String| {
         let check = [Step { name: "CheckPatch", seconds: 900, script: check(manager, list, table) }];
-        let phases = [phase("build", &[update(manager, patch)]), phase("validate", &check), phase("test", &check)];
+        let build = [build::await_cloud_init(), update(manager, patch)];
+        let phases = [phase("build", &build), phase("validate", &check), phase("test", &check)];
         let name = target.to_string().replace('_', "-");
         ComponentDocument(format!("name: prism-patch-{name}\nschemaVersion: 1.0\nphases:\n{}", phases.concat()))
     };
@@ -75,15 +76,13 @@ pub(crate) fn components(
 }
 
 /// Brings the system up to date: to the release, if one is named, which is from then on the one to which it is
-/// locked, since the package that says so is upgraded too. Plain `apt-get upgrade` would keep back a kernel, whose
-/// every build is a package of another name.
+/// locked, since the package that says so is upgraded too.
 fn update(manager: SystemManager, patch: &FrozenPatch) -> Step {
     let options = match (manager, &patch.release) {
-        (SystemManager::Apt, _) => " --with-new-pkgs".to_owned(),
         (SystemManager::Dnf, Some(release)) => format!(" --releasever={}", quote(release)),
-        (SystemManager::Dnf, None) => String::new(),
+        (SystemManager::Apt, _) | (SystemManager::Dnf, None) => String::new(),
     };
-    Step { name: "UpdateSystem", seconds: 3600, script: build::upgrade(manager, &options) }
+    Step { name: "UpdateSystem", seconds: 3600, script: system::upgrade(manager, &options) }
 }
 
 /// A command that lists what is installed: name, version, state. Debian's advisories name source packages.

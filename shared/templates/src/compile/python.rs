@@ -5,7 +5,8 @@
 //! Source: <https://packaging.python.org/en/latest/specifications/externally-managed-environments/>.
 
 use crate::base::SystemManager;
-use crate::compile::{Step, build::install};
+use crate::compile::Step;
+use crate::compile::system::install;
 use crate::resolve::ResolvedTemplate;
 use crate::shell::quote_all;
 use crate::template::PackageManager;
@@ -28,7 +29,7 @@ pub(super) fn step(resolved: &ResolvedTemplate) -> Option<Step> {
         return None;
     }
     let python = format!("{}/bin/python", environment(resolved));
-    let words = quote_all(packages.iter().map(String::as_str));
+    let words = quote_all(packages);
     let mut script = format!("{python} -m pip install --no-input --disable-pip-version-check {words}");
     if !in_conda(resolved) {
         let needed = match resolved.system_manager() {

@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use prism_domain::id::TemplateName;
 use prism_domain::problem::Problems;
@@ -29,4 +30,21 @@ pub fn resolved(yaml: &str) -> ResolvedTemplate {
 /// One problem a line.
 pub fn lines(problems: &Problems) -> String {
     problems.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a script succeeds, and what it prints.
+pub fn bash(script: &str) -> (bool, String) {
+    let output = Command::new("bash").args(["-c", script]).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Whether a program is on this machine. One that is not is said, and what needs it is left out.
+#[expect(clippy::print_stderr, reason = "nothing is left out silently")]
+pub fn is_here(program: &str) -> bool {
+    let found = bash(&format!("command -v {program}")).0;
+    if !found {
+        eprintln!("skipped: there is no {program} here");
+    }
+    found
 }

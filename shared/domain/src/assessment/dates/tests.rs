@@ -1,20 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::advisory::AdvisoryKind;
-
-fn image(name: &str, created_at: Option<&str>) -> SeenImage {
-    SeenImage {
-        image_id: "ami-00000001".parse().unwrap(),
-        image_name: name.into(),
-        created_at: created_at.map(at),
-        root_device: None,
-    }
-}
-
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
+use crate::fixtures::{advisory, at, image};
 
 #[test]
 fn the_date_is_read_out_of_every_vendors_names() {
@@ -64,17 +51,8 @@ fn between_two_images_are_their_days_and_one_more_at_either_end() {
 fn an_advisory_that_changes_between_two_images_is_between_them() {
     let between = Between { from: at("2026-09-09T00:00:00Z"), to: at("2026-09-25T00:00:00Z") };
     let covers = |issued: &str, updated: &str| {
-        between.covers(&Advisory {
-            id: "ALAS2-1".parse().unwrap(),
-            ecosystem: "amazon-linux-2".parse().unwrap(),
-            kind: AdvisoryKind::Security,
-            severity: None,
-            title: String::new(),
-            cves: Vec::new(),
-            fixed: Vec::new(),
-            issued: at(issued),
-            updated: at(updated),
-        })
+        let advisory = advisory("ALAS2-1", "amazon-linux-2", at(issued), &[]);
+        between.covers(&Advisory { updated: at(updated), ..advisory })
     };
     assert!(covers("2026-09-09T00:00:00Z", "2026-12-01T00:00:00Z"), "the first moment counts");
     assert!(covers("2026-01-01T00:00:00Z", "2026-09-24T23:59:59Z"), "a change counts");

@@ -1,24 +1,17 @@
 use super::*;
-use crate::advisory::{Advisory, AdvisoryKind, Ecosystem, Fix, Probability, Threats};
+use crate::advisory::{Advisory, AdvisoryKind, Ecosystem, Threats};
+use crate::fixtures::{self, at, fix, installed, published};
 use crate::level::{Confidence, SecurityLevel};
 
 const NOW: &str = "2026-09-30T12:00:00Z";
 
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
 fn advisory(number: u32, package: &str, version: &str, kind: AdvisoryKind, issued: &str) -> Advisory {
+    let id = format!("ALAS2023-2026-{number}");
     Advisory {
-        id: format!("ALAS2023-2026-{number}").parse().unwrap(),
-        ecosystem: "amazon-linux-2023".parse().unwrap(),
         kind,
         severity: Some(SecurityLevel::Medium),
-        title: String::new(),
         cves: vec![format!("CVE-2026-{}", 10_000 + number).parse().unwrap()],
-        fixed: vec![Fix { package: package.into(), version: version.into() }],
-        issued: at(issued),
-        updated: at(issued),
+        ..fixtures::advisory(&id, "amazon-linux-2023", at(issued), &[(package, version)])
     }
 }
 
@@ -32,18 +25,9 @@ fn missing_in(have: &[(&str, &str)], advisories: &[Advisory], threats: &Threats)
 }
 
 fn lacked_in(have: &[(&str, &str)], advisories: &[Advisory], threats: &Threats) -> Option<Missing> {
-    let of = |(package, version): &(&str, &str)| Installed { package: (*package).into(), version: (*version).into() };
-    let have: Vec<Installed> = have.iter().map(of).collect();
     let ecosystem: Ecosystem = "amazon-linux-2023".parse().unwrap();
-    let published = Published {
-        ecosystem: Some(&ecosystem),
-        advisories: Some(advisories),
-        read_at: Some(at(NOW)),
-        threats,
-        attacks_read_at: Some(at(NOW)),
-        epss_threshold: Probability::TENTH,
-    };
-    missing_fixes(&have, &published, at("2026-07-01T00:00:00Z"), at(NOW))
+    let published = published(&ecosystem, advisories, threats, at(NOW));
+    missing_fixes(&installed(have), &published, at("2026-07-01T00:00:00Z"), at(NOW))
 }
 
 #[test]
@@ -92,13 +76,13 @@ fn a_bug_is_no_reason() {
 
 #[test]
 fn every_package_of_an_advisory_that_is_installed_without_its_fix_is_to_be_updated() {
-    let mut fix = advisory(1, "openssl", "1:3.5.5-1.amzn2023.0.5", AdvisoryKind::Security, "2026-06-22T09:00:00Z");
-    fix.cves.clear();
-    let of = |package: &str| Fix { package: package.into(), version: "1:3.5.5-1.amzn2023.0.5".into() };
-    fix.fixed.extend([of("openssl-libs"), of("openssl-devel")]);
+    let mut whole = advisory(1, "openssl", "1:3.5.5-1.amzn2023.0.5", AdvisoryKind::Security, "2026-06-22T09:00:00Z");
+    whole.cves.clear();
+    let of = |package: &str| fix(package, "1:3.5.5-1.amzn2023.0.5");
+    whole.fixed.extend([of("openssl-libs"), of("openssl-devel")]);
     let old = "1:3.5.5-1.amzn2023.0.4";
-    let lacked = lacked_in(&[("openssl", old), ("openssl-libs", old)], &[fix.clone()], &Threats::default()).unwrap();
+    let lacked = lacked_in(&[("openssl", old), ("openssl-libs", old)], &[whole.clone()], &Threats::default()).unwrap();
     assert_eq!(lacked.at_least, [of("openssl"), of("openssl-libs")].into());
-    assert_eq!(lacked.advisories, [fix.id].into(), "though it names no vulnerability");
+    assert_eq!(lacked.advisories, [whole.id].into(), "though it names no vulnerability");
     assert_eq!(lacked.assessment.level, SecurityLevel::Medium);
 }

@@ -1,29 +1,5 @@
 use super::*;
-use crate::advisory::AdvisoryKind;
-
-fn installed(packages: &[(&str, &str)]) -> Vec<Installed> {
-    let of = |(package, version): &(&str, &str)| Installed { package: (*package).into(), version: (*version).into() };
-    packages.iter().map(of).collect()
-}
-
-fn rocky() -> Ecosystem {
-    "rocky-9".parse().unwrap()
-}
-
-fn advisory(fixes: &[(&str, &str)]) -> Advisory {
-    let of = |(package, version): &(&str, &str)| Fix { package: (*package).into(), version: (*version).into() };
-    Advisory {
-        id: "RLSA-2025:1".parse().unwrap(),
-        ecosystem: rocky(),
-        kind: AdvisoryKind::Security,
-        severity: None,
-        title: String::new(),
-        cves: Vec::new(),
-        fixed: fixes.iter().map(of).collect(),
-        issued: jiff::Timestamp::UNIX_EPOCH,
-        updated: jiff::Timestamp::UNIX_EPOCH,
-    }
-}
+use crate::fixtures::{advisory, installed};
 
 /// What is lacked, as `package: installed < fixed`.
 fn lacks(have: &[(&str, &str)], fixes: &[(&str, &str)]) -> Vec<String> {
@@ -32,7 +8,8 @@ fn lacks(have: &[(&str, &str)], fixes: &[(&str, &str)]) -> Vec<String> {
 
 fn lacks_of(ecosystem: &str, have: &[(&str, &str)], fixes: &[(&str, &str)]) -> Vec<String> {
     let have = installed(have);
-    let lacked = Inventory::new(&ecosystem.parse().unwrap(), &have).lacks(&advisory(fixes));
+    let advisory = advisory("RLSA-2025:1", ecosystem, jiff::Timestamp::UNIX_EPOCH, fixes);
+    let lacked = Inventory::new(&advisory.ecosystem, &have).lacks(&advisory);
     let told = |it: FixedPackage| format!("{}: {} < {}", it.name, it.installed.unwrap_or_default(), it.fixed);
     lacked.into_iter().map(told).collect()
 }
@@ -92,7 +69,7 @@ fn of_several_fixes_those_of_the_own_major_version_are_meant() {
 #[test]
 fn an_image_is_rid_of_what_it_has_no_more() {
     let have = installed(&[("kernel6.18", "1:6.18.51-1")]);
-    let inventory = Inventory::new(&rocky(), &have);
+    let inventory = Inventory::new(&"rocky-9".parse().unwrap(), &have);
     let lacked = |name: &str, fixed: &str| FixedPackage { name: name.into(), installed: None, fixed: fixed.into() };
     assert!(inventory.is_rid_of(&lacked("kernel6.12", "1:6.12.70-1")));
     assert!(inventory.is_rid_of(&lacked("kernel6.18", "1:6.18.51-1")));
@@ -103,7 +80,7 @@ fn an_image_is_rid_of_what_it_has_no_more() {
 fn an_advisory_is_about_the_package_that_the_others_are_named_after() {
     let of = |names: &[&str]| {
         let package = |name: &&str| FixedPackage { name: (*name).into(), installed: None, fixed: "1".into() };
-        main_package(names.iter().map(package).collect()).map(|package| package.name)
+        main_package(&names.iter().map(package).collect::<Vec<_>>()).map(|package| package.name)
     };
     assert_eq!(of(&["bpftool", "kernel-core", "kernel", "kernel-devel", "rv"]).as_deref(), Some("kernel"));
     assert_eq!(of(&["rv", "kernel-devel", "kernel", "kernel-core", "bpftool"]).as_deref(), Some("kernel"));

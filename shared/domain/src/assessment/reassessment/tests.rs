@@ -1,8 +1,11 @@
+use jiff::Timestamp;
+
 use super::*;
 use crate::advisory::{CveId, Probability};
 use crate::assessment::FixedCve;
+use crate::assessment::UpdateType;
+use crate::fixtures::update;
 use crate::level::{Confidence, SecurityLevel};
-use crate::update::Direction;
 
 fn fix(number: u32, exploited: bool) -> FixedCve {
     FixedCve {
@@ -26,33 +29,9 @@ fn judged(level: SecurityLevel, confidence: Confidence, fixes: &[FixedCve]) -> A
     }
 }
 
-fn update(assessment: Assessment) -> BaseImageUpdate {
-    let blank = BaseImageUpdate {
-        id: "ubuntu-22.04/x86_64/us-east-1/5".parse().unwrap(),
-        image_id: "ami-00000002".parse().unwrap(),
-        image_name: String::new(),
-        image_created_at: None,
-        previous_image_id: "ami-00000001".parse().unwrap(),
-        previous_image_name: String::new(),
-        previous_created_at: None,
-        direction: Direction::Forward,
-        between: Vec::new(),
-        update_type: UpdateType::Security,
-        security_level: SecurityLevel::High,
-        confidence: Confidence::Unknown,
-        cves: Vec::new(),
-        fixes: Vec::new(),
-        reasons: Vec::new(),
-        updated_at: jiff::Timestamp::UNIX_EPOCH,
-        assessed_at: None,
-        changelog_url: None,
-    };
-    blank.assessed(assessment, jiff::Timestamp::UNIX_EPOCH)
-}
-
 /// What changes, in words.
 fn change(old: Assessment, new: Assessment) -> Option<(ChangeKind, String)> {
-    reassess(&update(old), new).map(|change| (change.kind, change.sentence))
+    reassess(&update().assessed(old, Timestamp::UNIX_EPOCH), new).map(|change| (change.kind, change.sentence))
 }
 
 #[test]

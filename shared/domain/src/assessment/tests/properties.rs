@@ -6,6 +6,7 @@ use proptest::sample::select;
 
 use super::*;
 use crate::duration::after;
+use crate::fixtures::published;
 use jiff::SignedDuration;
 
 /// Everything that a judgement may stand on, in small numbers, so that things meet.
@@ -33,21 +34,14 @@ fn scan(findings: &[Finding]) -> Scan<'_> {
 
 impl World {
     fn judged(&self) -> Assessment {
-        let image = |number| SeenImage {
-            image_id: "ami-00000001".parse().unwrap(),
-            image_name: String::new(),
-            created_at: Some(day(number)),
-            root_device: None,
-        };
+        let image = |number| SeenImage { created_at: Some(day(number)), ..image("", None) };
         let (previous, next) = (image(self.days.0), image(self.days.1));
         let ecosystem: Ecosystem = self.ecosystem.parse().unwrap();
         let published = Published {
-            ecosystem: Some(&ecosystem),
             advisories: self.advisories.as_deref(),
             read_at: self.read.map(day),
-            threats: &self.threats,
-            attacks_read_at: Some(day(NOW)),
             epss_threshold: self.threshold,
+            ..published(&ecosystem, &[], &self.threats, day(NOW))
         };
         let previous =
             Side { image: &previous, scan: self.findings.0.as_deref().map(scan), packages: self.packages.0.as_deref() };
@@ -69,10 +63,10 @@ fn level() -> impl Strategy<Value = SecurityLevel> {
     select(SecurityLevel::ALL.to_vec())
 }
 
-fn package() -> impl Strategy<Value = (String, String)> {
+fn package() -> impl Strategy<Value = (&'static str, &'static str)> {
     let name = select(vec!["kernel", "openssl", "nodejs"]);
     let version = select(vec!["1.1-1", "1.1-2", "1.2-1", "2.0-1", "1:0.1-1", "1.1-1.module_el9", "1.2-1.module_el9"]);
-    (name, version).prop_map(|(name, version)| (name.to_owned(), version.to_owned()))
+    (name, version)
 }
 
 fn an_advisory() -> impl Strategy<Value = Advisory> {
@@ -80,15 +74,11 @@ fn an_advisory() -> impl Strategy<Value = Advisory> {
     let days = (0_i64..NOW, 0_i64..5);
     (1_u32..100, kind, proptest::option::of(level()), vec(number(), 0..3), vec(package(), 0..4), days).prop_map(
         |(id, kind, severity, cves, fixed, (issued, changed))| Advisory {
-            id: format!("RLSA-2026:{id}").parse().unwrap(),
-            ecosystem: "rocky-9".parse().unwrap(),
             kind,
             severity,
-            title: String::new(),
             cves: cves.into_iter().map(cve).collect(),
-            fixed: fixed.into_iter().map(|(package, version)| Fix { package, version }).collect(),
-            issued: day(issued),
             updated: day(issued + changed),
+            ..fixtures::advisory(&format!("RLSA-2026:{id}"), "rocky-9", day(issued), &fixed)
         },
     )
 }
@@ -105,8 +95,7 @@ fn findings() -> impl Strategy<Value = Option<Vec<Finding>>> {
 }
 
 fn packages() -> impl Strategy<Value = Option<Vec<Installed>>> {
-    let installed = package().prop_map(|(package, version)| Installed { package, version });
-    proptest::option::weighted(0.6, vec(installed, 0..4))
+    proptest::option::weighted(0.6, vec(package(), 0..4).prop_map(|packages| installed(&packages)))
 }
 
 fn some_threats() -> impl Strategy<Value = Threats> {

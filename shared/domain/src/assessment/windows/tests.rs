@@ -1,13 +1,9 @@
 use super::*;
-use crate::advisory::{Ecosystem, Probability, Threats};
+use crate::advisory::{Ecosystem, Threats};
+use crate::fixtures::{self, at, published};
 
 fn image(release: &str) -> SeenImage {
-    SeenImage {
-        image_id: "ami-00000001".parse().unwrap(),
-        image_name: format!("Windows_Server-2022-English-Full-Base-{release}"),
-        created_at: None,
-        root_device: None,
-    }
+    fixtures::image(&format!("Windows_Server-2022-English-Full-Base-{release}"), None)
 }
 
 fn days(previous: &str, next: &str) -> Days {
@@ -44,14 +40,7 @@ fn exploited_vulnerabilities_are_those_of_windows_of_these_days_and_not_of_anoth
     let windows = exploited.iter().take(4).map(|(cve, _): &(CveId, Date)| cve.clone()).collect();
     let threats = Threats { exploited: exploited.into(), windows, ..Threats::default() };
     let ecosystem: Ecosystem = "windows-2022".parse().unwrap();
-    let published = Published {
-        ecosystem: Some(&ecosystem),
-        advisories: None,
-        read_at: None,
-        threats: &threats,
-        attacks_read_at: None,
-        epss_threshold: Probability::TENTH,
-    };
+    let published = published(&ecosystem, &[], &threats, at("2024-11-14T00:00:00Z"));
     let found = |to| days("2024.11.04", to).exploited(&published).iter().map(|cve| cve.to_string()).collect::<Vec<_>>();
     assert_eq!(found("2024.11.13"), ["CVE-2023-0001", "CVE-2024-0001"]);
     assert_eq!(found("2024.11.12"), ["CVE-2023-0001", "CVE-2024-0001"], "until Microsoft publishes again");
