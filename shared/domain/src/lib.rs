@@ -18,6 +18,7 @@ pub mod decision;
 pub mod due;
 pub mod duration;
 pub mod estimate;
+pub mod fields;
 #[cfg(test)]
 mod fixtures;
 pub mod hash;

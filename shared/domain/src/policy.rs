@@ -2,7 +2,6 @@
 
 mod input;
 mod notes;
-mod read;
 mod replaced;
 mod season;
 

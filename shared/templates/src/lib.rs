@@ -16,7 +16,6 @@ mod names;
 mod package;
 mod plan;
 mod read;
-mod reader;
 mod resolve;
 mod shell;
 mod template;

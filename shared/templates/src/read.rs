@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use prism_domain::fields::{Form, Section, flag, hint, number, parsed, shown, text_of};
 use prism_domain::id::TemplateName;
-use prism_domain::problem::Problems;
+use prism_domain::problem::{Problem, Problems, printable};
 use prism_domain::root_volume::ROOT_VOLUME_GB;
 use serde_json::Value;
 
-use crate::allow;
+use crate::allow::{self, Rule};
 use crate::package;
-use crate::reader::{Fields, Reader, below, kind, nearest, shown};
 use crate::template::{InstanceDefaults, PackageManager, Packages, Service, Template, User};
 
 const FIELDS: [&str; 13] = [
@@ -33,14 +33,20 @@ const FIELDS: [&str; 13] = [
 /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>.
 pub(crate) const MAX_TAGS: usize = 40;
 
+const FORM: Form = Form { empty_is_absent: true, belongs: |_| None };
+
 /// Reads a template from a JSON value, or what YAML was read into.
 ///
 /// # Errors
 /// Every fault at once, each with its field.
 pub fn from_json(value: &Value) -> Result<Template, Problems> {
-    let mut reader = Reader::default();
-    let template = reader.fields("", value, &FIELDS).and_then(|fields| template(&mut reader, &fields));
-    reader.finish(template)
+    let Some(fields) = value.as_object() else {
+        let message = format!("is not a mapping; its fields are {}", FIELDS.join(", "));
+        return Err(Problems(vec![Problem::new("template", message)]));
+    };
+    let mut section = Section::new(&FORM, "", fields, &FIELDS);
+    let template = template(&mut section);
+    section.finish(template)
 }
 
 impl TryFrom<Value> for Template {
@@ -58,169 +64,163 @@ pub fn slug_of(name: &str) -> Option<TemplateName> {
     words.join("-").to_lowercase().parse().ok()
 }
 
-fn template(reader: &mut Reader, fields: &Fields) -> Option<Template> {
-    let (name, slug) = identity(reader, fields);
-    let description = reader.optional_text(fields, "description", &allow::DESCRIPTION);
-    let base = reader.optional(fields, "base", Reader::parsed);
-    let inherits = inherits(reader, fields);
-    if fields.get("base").is_none() && fields.get("inherits").is_none() {
-        reader.report("base", "is missing; give a base image such as ubuntu-22.04, or a template in inherits");
+fn template(fields: &mut Section<'_>) -> Option<Template> {
+    let (name, slug) = identity(fields);
+    let description = fields.get("description", matching(&allow::DESCRIPTION));
+    let base = fields.get("base", parsed);
+    let inherits = inherits(fields);
+    if !fields.has("base") && !fields.has("inherits") {
+        fields.fault("base", "is missing; give a base image such as ubuntu-22.04, or a template in inherits");
     }
-    let template = Template {
+    Some(Template {
         name: name.unwrap_or_default(),
         slug: slug?,
         description: description.map(|text| text.trim_end().to_owned()),
         base,
         inherits,
-        package_manager: package_manager(reader, fields),
-        packages: packages(reader, fields),
-        users: reader.list(fields, "users", user, |user| user.name.clone()),
-        services: reader
-            .list(fields, "services", service, |service| service.name.trim_end_matches(".service").to_owned()),
-        post_install: post_install(reader, fields),
-        instance_defaults: instance_defaults(reader, fields),
-        version: reader.optional_text(fields, "version", &allow::VERSION),
-        tags: tags(reader, fields),
-    };
-    Some(template)
+        package_manager: fields.get("package_manager", package_manager),
+        packages: fields.section("packages", &["system", "conda", "pip"], packages).unwrap_or_default(),
+        users: fields.distinct("users", user, |user| user.name.clone()),
+        services: fields.distinct("services", service, |service| service.name.trim_end_matches(".service").to_owned()),
+        post_install: post_install(fields),
+        instance_defaults: fields
+            .section("instance_defaults", &["type", "root_volume_gb", "estimated_cost_per_hour"], instance_defaults)
+            .unwrap_or_default(),
+        version: fields.get("version", matching(&allow::VERSION)),
+        tags: tags(fields),
+    })
 }
 
-fn identity(reader: &mut Reader, fields: &Fields) -> (Option<String>, Option<TemplateName>) {
-    let name = required(reader, fields, "", &allow::TITLE);
+fn identity(fields: &mut Section<'_>) -> (Option<String>, Option<TemplateName>) {
+    let name = required(fields, &allow::TITLE);
     // A fault of the slug must not hide the faults of the fields behind it: any slug will do for those.
     let any = || "any".parse().ok();
-    let slug = match (fields.get("slug"), &name) {
-        (Some((path, value)), _) => reader.parsed(&path, value).or_else(any),
-        (None, None) => any(),
-        (None, Some(name)) => slug_of(name).or_else(|| {
+    let slug = match &name {
+        _ if fields.has("slug") => fields.get("slug", parsed).or_else(any),
+        None => any(),
+        Some(name) => slug_of(name).or_else(|| {
             let rule = "2 to 48 lower-case letters, digits and single hyphens, a letter first";
-            reader.report("slug", format!("is missing, and {} makes none; allowed are {rule}", shown(name)));
+            let name = shown(&Value::from(name.as_str()));
+            fields.fault("slug", format!("is missing, and {name} makes none; allowed are {rule}"));
             any()
         }),
     };
     (name, slug)
 }
 
-fn inherits(reader: &mut Reader, fields: &Fields) -> Vec<TemplateName> {
-    let parent = |reader: &mut Reader, path: &str, item: &Value| {
-        item.as_str().and_then(slug_of).or_else(|| reader.parsed(path, item))
-    };
-    let parents = reader.list(fields, "inherits", parent, ToString::to_string);
-    if let Some((path, _)) = fields.get("inherits").filter(|(_, value)| value.as_array().is_some_and(Vec::is_empty)) {
-        reader.report(&path, "is an empty list; name a template, or leave the field away");
+fn inherits(fields: &mut Section<'_>) -> Vec<TemplateName> {
+    if fields.has("inherits") && fields.is_empty("inherits") {
+        fields.fault("inherits", "is an empty list; name a template, or leave the field away");
     }
-    parents
+    let parent = |value: &Value| match value.as_str().and_then(slug_of) {
+        Some(parent) => Ok(parent),
+        None => parsed(value),
+    };
+    fields.distinct("inherits", entry(parent), ToString::to_string)
 }
 
-fn package_manager(reader: &mut Reader, fields: &Fields) -> Option<PackageManager> {
-    let (path, value) = fields.get("package_manager")?;
-    let text = value.as_str().unwrap_or_else(|| kind(value));
-    let found = PackageManager::ALL.into_iter().find(|manager| manager.as_str() == text);
-    if found.is_none() {
-        let all = PackageManager::ALL.map(PackageManager::as_str);
-        let hint = nearest(text, &all).map(|near| format!("did you mean {near}? ")).unwrap_or_default();
-        reader.report(&path, format!("is {}; {hint}allowed are {}", shown(text), all.join(", ")));
-    }
-    found
+fn package_manager(value: &Value) -> Result<PackageManager, String> {
+    let all = PackageManager::ALL.map(PackageManager::as_str);
+    let found = PackageManager::ALL.into_iter().find(|manager| Some(manager.as_str()) == value.as_str());
+    found.ok_or_else(|| {
+        let hint = hint(value.as_str().unwrap_or_default(), &all);
+        format!("{} is not a package manager; {hint}", shown(value))
+    })
 }
 
-fn packages(reader: &mut Reader, fields: &Fields) -> Packages {
-    let Some(fields) = reader.within(fields, "packages", &["system", "conda", "pip"]) else {
-        return Packages::default();
-    };
+fn packages(fields: &mut Section<'_>) -> Packages {
     Packages {
-        system: reader.texts(&fields, "system", &allow::SYSTEM_PACKAGE, package::system_name),
-        conda: reader.texts(&fields, "conda", &allow::CONDA_PACKAGE, package::conda_name),
-        pip: reader.texts(&fields, "pip", &allow::PIP_PACKAGE, package::pip_name),
+        system: fields.distinct("system", entry(matching(&allow::SYSTEM_PACKAGE)), |name| package::system_name(name)),
+        conda: fields.distinct("conda", entry(matching(&allow::CONDA_PACKAGE)), |name| package::conda_name(name)),
+        pip: fields.distinct("pip", entry(matching(&allow::PIP_PACKAGE)), |name| package::pip_name(name)),
     }
 }
 
-fn user(reader: &mut Reader, path: &str, value: &Value) -> Option<User> {
+fn user(section: &mut Section<'_>, place: &str, value: &Value) -> Option<User> {
     if !value.is_object() {
-        let name = reader.text(path, value, &allow::USER)?;
+        let name = entry(matching(&allow::USER))(section, place, value)?;
         return Some(User { name, groups: Vec::new(), shell: None, sudo: false });
     }
-    let fields = reader.fields(path, value, &["name", "groups", "shell", "sudo"])?;
-    let name = required(reader, &fields, path, &allow::USER);
-    let groups = reader.texts(&fields, "groups", &allow::GROUP, str::to_owned);
-    if let Some(own) = name.as_ref().filter(|name| groups.contains(name)) {
-        reader.report(&below(path, "groups"), format!("names {own}, the user's own group, which it gets anyway"));
-    }
-    let shell = reader.optional_text(&fields, "shell", &allow::SHELL);
-    let sudo = reader.optional(&fields, "sudo", Reader::truth).unwrap_or(false);
-    Some(User { name: name?, groups, shell, sudo })
+    section.section_at(place, value, &["name", "groups", "shell", "sudo"], |fields| {
+        let name = required(fields, &allow::USER);
+        let groups = fields.distinct("groups", entry(matching(&allow::GROUP)), Clone::clone);
+        if let Some(own) = name.as_ref().filter(|name| groups.contains(name)) {
+            fields.fault("groups", format!("names {own}, the user's own group, which it gets anyway"));
+        }
+        let shell = fields.get("shell", matching(&allow::SHELL));
+        let sudo = fields.get("sudo", flag).unwrap_or(false);
+        Some(User { name: name?, groups, shell, sudo })
+    })?
 }
 
-fn service(reader: &mut Reader, path: &str, value: &Value) -> Option<Service> {
+fn service(section: &mut Section<'_>, place: &str, value: &Value) -> Option<Service> {
     if !value.is_object() {
-        let name = reader.text(path, value, &allow::SERVICE)?;
+        let name = entry(matching(&allow::SERVICE))(section, place, value)?;
         return Some(Service { name, port: None, enable: true });
     }
-    let fields = reader.fields(path, value, &["name", "port", "enable"])?;
-    let name = required(reader, &fields, path, &allow::SERVICE);
-    let port = reader.optional(&fields, "port", |reader, path, value| reader.number(path, value, 1..=65_535));
-    let enable = reader.optional(&fields, "enable", Reader::truth).unwrap_or(true);
-    Some(Service { name: name?, port: port.and_then(|port| u16::try_from(port).ok()), enable })
+    section.section_at(place, value, &["name", "port", "enable"], |fields| {
+        let name = required(fields, &allow::SERVICE);
+        let port = fields.get("port", number(1..=u32::from(u16::MAX)));
+        let enable = fields.get("enable", flag).unwrap_or(true);
+        Some(Service { name: name?, port: port.and_then(|port| u16::try_from(port).ok()), enable })
+    })?
 }
 
 /// The field `name`, which must be there.
-fn required(reader: &mut Reader, fields: &Fields, path: &str, rule: &allow::Rule) -> Option<String> {
-    let Some((path, value)) = fields.get("name") else {
-        reader.report(&below(path, "name"), format!("is missing; give {}", rule.what));
-        return None;
-    };
-    reader.text(&path, value, rule)
+fn required(fields: &mut Section<'_>, rule: &Rule) -> Option<String> {
+    fields.need("name", &format!("give {}", rule.what), matching(rule))
 }
 
-fn post_install(reader: &mut Reader, fields: &Fields) -> Vec<String> {
-    let Some((path, value)) = fields.get("post_install") else {
-        return Vec::new();
-    };
-    let items = reader.items(&path, value);
-    let texts = items.into_iter().filter_map(|(path, item)| reader.text(&path, item, &allow::SHELL_TEXT));
-    texts.map(|text| text.trim_end().to_owned()).collect()
+fn post_install(fields: &mut Section<'_>) -> Vec<String> {
+    let texts = fields.entries("post_install", entry(matching(&allow::SHELL_TEXT)));
+    texts.into_iter().map(|(_, text)| text.trim_end().to_owned()).collect()
 }
 
-fn instance_defaults(reader: &mut Reader, fields: &Fields) -> InstanceDefaults {
-    let allowed = ["type", "root_volume_gb", "estimated_cost_per_hour"];
-    let Some(fields) = reader.within(fields, "instance_defaults", &allowed) else {
-        return InstanceDefaults::default();
-    };
+fn instance_defaults(fields: &mut Section<'_>) -> InstanceDefaults {
     InstanceDefaults {
-        instance_type: reader.optional_text(&fields, "type", &allow::INSTANCE_TYPE),
-        root_volume_gb: reader
-            .optional(&fields, "root_volume_gb", |reader, path, value| reader.number(path, value, ROOT_VOLUME_GB)),
-        estimated_cost_per_hour: reader.optional(&fields, "estimated_cost_per_hour", Reader::parsed),
+        instance_type: fields.get("type", matching(&allow::INSTANCE_TYPE)),
+        root_volume_gb: fields.get("root_volume_gb", number(ROOT_VOLUME_GB)),
+        estimated_cost_per_hour: fields.get("estimated_cost_per_hour", parsed),
     }
 }
 
-fn tags(reader: &mut Reader, fields: &Fields) -> BTreeMap<String, String> {
+fn tags(fields: &mut Section<'_>) -> BTreeMap<String, String> {
+    let Some(keys) = fields.get("tags", |value| {
+        let keys = value.as_object().ok_or("is not a mapping such as course: biology-101")?;
+        if keys.len() > MAX_TAGS {
+            Err(format!("holds {} tags; allowed are {MAX_TAGS}", keys.len()))
+        } else {
+            Ok(keys.clone())
+        }
+    }) else {
+        return BTreeMap::new();
+    };
     let mut tags = BTreeMap::new();
-    let Some((path, value)) = fields.get("tags") else {
-        return tags;
-    };
-    let Some(keys) = value.as_object() else {
-        reader.report(&path, format!("is {}; give a mapping such as course: biology-101", kind(value)));
-        return tags;
-    };
-    let allowed: Vec<&str> = keys.keys().map(String::as_str).collect();
-    let Some(fields) = reader.fields(&path, value, &allowed) else {
-        return tags;
-    };
-    if keys.len() > MAX_TAGS {
-        reader.report(&path, format!("holds {} tags; allowed are {MAX_TAGS}", keys.len()));
-    }
-    for (path, key, value) in fields.all() {
-        if !(allow::TAG_KEY.holds)(key) {
+    for (key, value) in keys {
+        let place = format!("tags.{}", printable(&key, 60));
+        if !(allow::TAG_KEY.holds)(&key) {
             let rule = &allow::TAG_KEY;
-            reader.report(&path, format!("is not {}; {}", rule.what, rule.allowed));
+            fields.fault(&place, format!("is not {}; {}", rule.what, rule.allowed));
         }
         if value.is_f64() {
             // 1.10 was read as 1.1 already, and a tag must not silently say something else.
-            reader.report(&path, "is a number with decimals; put it in quotes");
-        } else if let Some(text) = reader.text(&path, value, &allow::TAG_VALUE) {
-            tags.insert(key.clone(), text);
+            fields.fault(&place, "is a number with decimals; put it in quotes");
+        } else if let Some(text) = entry(matching(&allow::TAG_VALUE))(fields, &place, &value) {
+            tags.insert(key, text);
         }
     }
     tags
+}
+
+/// Reads one entry of a list.
+fn entry<T>(read: impl Fn(&Value) -> Result<T, String>) -> impl Fn(&mut Section<'_>, &str, &Value) -> Option<T> {
+    move |section, place, value| read(value).map_err(|message| section.fault(place, message)).ok()
+}
+
+/// Text of a kind. A number is taken for its text, as people leave the quotes away.
+fn matching(rule: &Rule) -> impl Fn(&Value) -> Result<String, String> {
+    move |value| {
+        let text = text_of(value).filter(|text| (rule.holds)(text));
+        text.ok_or_else(|| format!("{} is not {}; {}", shown(value), rule.what, rule.allowed))
+    }
 }

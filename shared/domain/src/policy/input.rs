@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use serde_json::Value;
-use strsim::osa_distance;
 
-use super::read::{Section, count, date, duration, duration_from, flag, money, parsed, probability, shown, text};
 use super::{Break, Grant, MinimumAge, Policy, SeasonalPrecompilation, SeasonalSchedule, Semester};
 use crate::architecture::Architecture;
 use crate::catalogue::{BaseImage, Catalogue};
+use crate::fields::{Form, Section, date, duration, duration_from, flag, number, parsed, probability, shown, text};
 use crate::id::BaseImageName;
 use crate::problem::{Problem, Problems};
 use crate::window::TimeWindow;
@@ -88,6 +87,8 @@ const BASE_FIELDS: &[&str] = &[
     "changelog",
 ];
 
+const FORM: Form = Form { empty_is_absent: false, belongs };
+
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -101,18 +102,17 @@ impl Policy {
         let Some(file) = value.as_object() else {
             return refused("the policy", "is not a mapping; its fields stand under auto_ami_policy");
         };
-        let mut top = Section::new("", file, &[ROOT]);
+        let mut top = Section::new(&FORM, "", file, &[ROOT]);
         let fields = top.need(ROOT, "the policy's fields stand under it", |value| {
             value.as_object().ok_or_else(|| "is not a mapping of the policy's fields".to_owned()).cloned()
         });
         let policy = fields.map(|fields| Self::read(&fields, &mut top)).unwrap_or_default();
-        let problems = top.finish();
-        if problems.is_empty() { Ok(policy) } else { Err(Problems(problems)) }
+        top.finish(Some(policy))
     }
 
     fn read(fields: &serde_json::Map<String, Value>, top: &mut Section<'_>) -> Self {
         let mut policy = Self::default();
-        let mut section = Section::new("", fields, FIELDS);
+        let mut section = Section::new(&FORM, "", fields, FIELDS);
         policy.read_time(&mut section);
         section.section("security_updates", SECURITY_FIELDS, |security| policy.read_security(security));
         policy.read_money(&mut section);
@@ -142,7 +142,7 @@ impl Policy {
         }
         self.urgent_window = section.get("urgent_window", window);
         section.set(&mut self.prefer_off_peak, "prefer_off_peak", flag);
-        section.set(&mut self.popularity.threshold, "popularity_threshold", count(1_000_000));
+        section.set(&mut self.popularity.threshold, "popularity_threshold", number(1..=1_000_000));
         section.set(&mut self.popularity.within, "popularity_window", duration_from(HOUR));
         self.rebuild_every = section.get("rebuild_every", duration_from(DAY));
     }
@@ -165,8 +165,8 @@ impl Policy {
         }
         section.set(&mut self.rebuild_on_rollback, "rebuild_on_rollback", flag);
         section.set(&mut self.rebuild_on_change, "rebuild_on_change", flag);
-        section.set(&mut self.quarantine_after, "quarantine_after", count(100));
-        section.set(&mut self.failure_limit, "failure_limit", count(100));
+        section.set(&mut self.quarantine_after, "quarantine_after", number(1..=100));
+        section.set(&mut self.failure_limit, "failure_limit", number(1..=100));
         let mut own: Vec<BaseImage> = Vec::new();
         section.list("base_images", BASE_FIELDS, |entry| {
             own.push(base_image(entry)?);
@@ -198,17 +198,17 @@ impl Policy {
     }
 
     fn read_money(&mut self, section: &mut Section<'_>) {
-        section.set(&mut self.budgets.daily, "daily_budget", money);
-        section.set(&mut self.budgets.monthly, "monthly_budget", money);
-        section.set(&mut self.budgets.emergency, "emergency_budget", money);
+        section.set(&mut self.budgets.daily, "daily_budget", parsed);
+        section.set(&mut self.budgets.monthly, "monthly_budget", parsed);
+        section.set(&mut self.budgets.emergency, "emergency_budget", parsed);
         section.set(&mut self.emergency_needs_approval, "emergency_needs_approval", flag);
-        section.set(&mut self.max_concurrent_builds, "max_concurrent_builds", count(1_000));
+        section.set(&mut self.max_concurrent_builds, "max_concurrent_builds", number(1..=1_000));
         section.section("max_cost_by_level", LEVEL_FIELDS, |levels| {
             let most = &mut self.max_cost_by_level;
-            most.critical = levels.get("critical", money);
-            most.high = levels.get("high", money);
-            most.medium = levels.get("medium", money);
-            most.low = levels.get("low", money);
+            most.critical = levels.get("critical", parsed);
+            most.high = levels.get("high", parsed);
+            most.medium = levels.get("medium", parsed);
+            most.low = levels.get("low", parsed);
         });
         section.set(&mut self.budget_tracking, "budget_tracking", flag);
         self.grants = section.list("grants", GRANT_FIELDS, |grant| {
@@ -342,28 +342,12 @@ fn seasonal(section: &mut Section<'_>) -> SeasonalPrecompilation {
     SeasonalPrecompilation { enabled, schedule, templates }
 }
 
-/// The fault of a field that a section doesn't have: where it belongs, or what may have been meant.
-pub(super) fn unknown_field(name: &str, allowed: &[&str]) -> String {
-    let elsewhere = [
+/// Where a field of a policy belongs.
+fn belongs(name: &str) -> Option<String> {
+    let places = [
         (FIELDS, format!("directly under {ROOT}")),
         (SECURITY_FIELDS, "under security_updates".to_owned()),
         (SEASONAL_FIELDS, "under seasonal_precompilation".to_owned()),
     ];
-    if let Some((_, place)) = elsewhere.iter().find(|(fields, _)| fields.contains(&name)) {
-        return format!("is not a field here; it belongs {place}");
-    }
-    match nearest(name, allowed) {
-        Some(meant) => format!("is not a field here; did you mean {meant}?"),
-        None => format!("is not a field here; allowed are {}", allowed.join(", ")),
-    }
-}
-
-/// How much of a name is compared, in characters.
-const LONGEST_NAME: usize = 64;
-
-/// The allowed name that is at most a few letters away.
-fn nearest<'a>(name: &str, allowed: &[&'a str]) -> Option<&'a str> {
-    let name: String = name.chars().take(LONGEST_NAME).collect();
-    let close = allowed.iter().map(|candidate| (osa_distance(&name, candidate), *candidate)).min()?;
-    (close.0 <= 1 + close.1.len() / 5).then_some(close.1)
+    places.into_iter().find(|(fields, _)| fields.contains(&name)).map(|(_, place)| place)
 }

@@ -266,7 +266,7 @@ fn all_faults_are_told_at_once_each_with_its_place() {
         "semester_prep_window": 3, "grants": [{"name": ""}], "rebuild_every": "1h",
         "base_images": [
             {"name": "Ours", "title": 5, "aliases": ["No Good", "x"], "owner": "12", "architectures": [], "parameter": "/mine",
-             "names": [], "except": "none", "by_version": 1, "ecosystem": "U", "changelog": "", "colour": "red"},
+             "names": [], "except": 5, "by_version": 1, "ecosystem": "U", "changelog": "", "colour": "red"},
             {"name": "lab-ubuntu", "owner": "123456789012", "names": ["lab-*"], "aliases": ["ubuntu", "lab", "lab"]},
             {"name": "lab-ubuntu", "owner": "123456789012", "names": ["lab-*"], "architectures": ["sparc"]},
             {"name": "lab", "owner": "123456789012", "names": ["lab-*"], "parameter": "/aws/service/lab {arch}"},
@@ -293,18 +293,18 @@ fn all_faults_are_told_at_once_each_with_its_place() {
     monthly_budget "a lot" is not an amount of US dollars; write it as 25, 25.00 or $25.00, with at most 6 decimals and from 0 to 1,000,000,000
     emergency_budget 1e+30 is not an amount of US dollars; write it as 25, 25.00 or $25.00, with at most 6 decimals and from 0 to 1,000,000,000
     max_concurrent_builds 2.5 is not a whole number from 1 to 1000
-    max_cost_by_level is not a section; it has the fields critical, high, medium, low
+    max_cost_by_level is not a mapping; its fields are critical, high, medium, low
     grants[0].name "" is not a text of 1 to 100 characters
     grants[0].templates is missing or empty; list the templates that the grant pays for
     seasonal_precompilation.schedule "in time" is not a seasonal schedule; write it as 2 weeks before semester start
     seasonal_precompilation.templates[0] "No Good" is not a template name; allowed are 2 to 48 lower-case letters, digits and single hyphens, a letter first, no hyphen last
     semesters[0].starts is missing; give its first day, such as 2027-01-18
-    semesters[1] is not an entry with the fields name, starts
+    semesters[1] is not a mapping; its fields are name, starts
     breaks[0].to 2027-08-01 lies before the first day, 2027-09-01
     semester_prep_window 3 is not a text of 1 to 100 characters
-    regions[1] "us-east-1" is listed twice
     regions[2] "mars" is not an AWS region; it looks like us-east-1
-    watch_regions[1] "us-west-2" is listed twice
+    regions[1] repeats "us-east-1" of regions[0]; name each once
+    watch_regions[1] repeats "us-west-2" of watch_regions[0]; name each once
     rebuild_on_rollback "no" is neither true nor false
     quarantine_after 0 is not a whole number from 1 to 100
     failure_limit 101 is not a whole number from 1 to 100
@@ -316,12 +316,12 @@ fn all_faults_are_told_at_once_each_with_its_place() {
     base_images[0].title 5 is not a text of 1 to 100 characters
     base_images[0].aliases[0] "No Good" is not the name of a base image; allowed are 2 to 64 lower-case letters, digits, dots and hyphens, a letter first
     base_images[0].aliases[1] "x" is not the name of a base image; allowed are 2 to 64 lower-case letters, digits, dots and hyphens, a letter first
-    base_images[0].except is not a list of names
+    base_images[0].except is not a list
     base_images[0].by_version 1 is neither true nor false
     base_images[0].ecosystem "U" is not an advisory ecosystem; allowed are 2 to 64 lower-case letters, digits, dots and hyphens, a letter first
     base_images[0].changelog "" is not a text of 1 to 100 characters
     base_images[0].colour is not a field here; allowed are name, title, aliases, owner, architectures, parameter, names, except, by_version, ecosystem, changelog
-    base_images[1].aliases[2] "lab" is listed twice
+    base_images[1].aliases[2] repeats "lab" of base_images[1].aliases[1]; name each once
     base_images[1].aliases[0] ubuntu means ubuntu-24.04 already
     base_images[2].architectures[0] "sparc" is not an architecture; allowed are x86_64 and arm64
     base_images[2].name lab-ubuntu is listed twice
@@ -330,7 +330,7 @@ fn all_faults_are_told_at_once_each_with_its_place() {
     base_images[4].name is missing; name the base image
     base_images[4].owner is missing; give the account that publishes it
     base_images[4].names is missing or empty; list how its images are called, such as Rocky-9-EC2-Base-*.{arch}
-    base_images[5] is not an entry with the fields name, title, aliases, owner, architectures, parameter, names, except, by_version, ecosystem, changelog
+    base_images[5] is not a mapping; its fields are name, title, aliases, owner, architectures, parameter, names, except, by_version, ecosystem, changelog
     minimum_age[0].high "soon" is not a length of time; write it as 4 hours, 24h, 7 days, 1h 30m or immediate
     minimum_age[0].critical is not a field here; allowed are base, high, medium, low
     minimum_age[1].base rocky-9 has an entry already
