@@ -148,6 +148,7 @@ pub fn held(build: &Build) -> Held {
         queued: Queued {
             build: build.id.clone(),
             demand: Demand::of(request, SignedDuration::from_mins(40)),
+            permits: Vec::new(),
             queued_at: request.requested_at,
             estimate: MicroDollars(1_567_200),
             max_cost: None,

@@ -59,6 +59,7 @@ fn cost(policy: &Policy) -> Value {
         "monthly_budget": dollars(policy.budgets.monthly),
         "emergency_budget": dollars(policy.budgets.emergency),
         "emergency_needs_approval": policy.emergency_needs_approval,
+        "emergency_overflow": policy.emergency_overflow,
         "max_concurrent_builds": policy.max_concurrent_builds,
         "max_cost_by_level": most,
         "budget_tracking": policy.budget_tracking,

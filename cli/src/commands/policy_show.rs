@@ -107,10 +107,12 @@ fn security(policy: &Policy) -> Vec<Tree<String>> {
 }
 
 fn money(policy: &Policy) -> Vec<Tree<String>> {
+    let short = if policy.emergency_overflow { "start as high ones do" } else { "wait" };
     let mut lines = vec![
         Tree::new(format!("Daily compilation budget: {}", policy.budgets.daily)),
         Tree::new(format!("Monthly compilation budget: {}", policy.budgets.monthly)),
         Tree::new(format!("Emergency budget: {} a month", policy.budgets.emergency)),
+        Tree::new(format!("Critical builds that it does not pay for: {short}")),
         Tree::new(format!("Builds at a time: {}", policy.max_concurrent_builds)),
     ];
     if policy.budget_tracking || !policy.grants.is_empty() {

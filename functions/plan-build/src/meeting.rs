@@ -14,6 +14,7 @@ use prism_domain::estimate::Expectation;
 use prism_domain::id::{AmiId, BuildId, RequestId};
 use prism_domain::notice;
 use prism_domain::patch::{FrozenPatch, Patch};
+use prism_domain::permit::Permit;
 use prism_domain::policy::Policy;
 use prism_domain::queued::Queued;
 use prism_domain::request::{BuildTrigger, CompilationRequest, RequestInput};
@@ -128,14 +129,18 @@ impl Planning {
         let number = self.claim.counter + 1;
         let id = self.request.target.build(number);
         let demand = Demand::of(&request, self.expected.duration);
+        // What the build whose place it takes was let do, it may do as well, and it has waited as long.
+        let before = loser.and_then(|_| self.holding()).filter(|before| before.ends.is_none());
+        let permits = before.map_or_else(Vec::new, |before| before.permits().into_owned());
         let queued = Queued {
             build: id.clone(),
             demand,
-            queued_at: self.now,
+            permits: Permit::of(&self.request).added(permits),
+            queued_at: before.map_or(self.now, |before| before.queued_at),
             estimate: self.expected.cost,
             max_cost: request.max_cost,
             disabled: self.disabled.clone().filter(|_| request.trigger != BuildTrigger::Manual),
-            approval: loser.and_then(|_| self.holding()?.approval.clone()).filter(|_| self.ending_holder().is_none()),
+            approval: before.and_then(|before| before.approval.clone()),
             base_image_id: self.base_image_id.clone(),
             is_again: self.is_again,
             ends: None,

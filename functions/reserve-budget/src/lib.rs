@@ -21,6 +21,7 @@ use prism_domain::estimate::Expectation;
 use prism_domain::id::{AmiId, BuildId};
 use prism_domain::ledger::{Booking, BudgetSource, Reservation};
 use prism_domain::patch::FrozenPatch;
+use prism_domain::permit::Permit;
 use prism_domain::policy::Policy;
 use prism_domain::queued::Queued;
 use prism_domain::root_volume::RootVolume;
@@ -133,7 +134,9 @@ impl ReserveBudget {
             match self.due(build, &mut queued, &policy, now).await? {
                 Ok(rebuild) => {
                     // It is for all that is due by now.
-                    build.request = build.request.clone().absorbing(&rebuild.request(&build.id.target, &policy, now));
+                    let due = rebuild.request(&build.id.target, &policy, now);
+                    queued.permits = Permit::of(&due).added(queued.permits().into_owned());
+                    build.request = build.request.clone().absorbing(&due);
                     queued.demand = Demand::of(&build.request, queued.demand.expected);
                     build_on = rebuild.build_on;
                 }

@@ -4,11 +4,11 @@ mod decision;
 mod input;
 mod reminder;
 
-use crate::approval::{Approval, ApprovalFor, approval_for};
+use crate::approval::{Approval, ApprovalFor};
+use crate::level::Urgency;
 use crate::money::MicroDollars;
 use crate::policy::Policy;
 use crate::queued::Queued;
-use crate::slot::Demand;
 
 pub use decision::{ApprovalDecision, decide_approval};
 pub use input::ApprovalInput;
@@ -35,31 +35,31 @@ pub enum Again {
     Worse,
 }
 
-/// Whether updates and patches that nobody asked for by hand need no approval.
-#[must_use]
-pub(crate) fn needs_none(demand: &Demand, policy: &Policy) -> bool {
-    approval_for(demand.urgency, false, policy).is_none()
+impl Needed {
+    /// What has to be approved, unless the approval that the build has covers this urgency. An approval is for its build and
+    /// for one that takes its place, which is one that answers all that the approved one did. It lets either start that
+    /// costs no more and is for nothing worse.
+    pub(crate) fn unless_covered(what: ApprovalFor, urgency: Urgency, queued: &Queued) -> Option<Self> {
+        let given = queued.approval.as_ref();
+        let Some(given) = given.filter(|given| given.is_of(queued)) else { return Some(Self { what, again: None }) };
+        let again = if urgency > given.urgency {
+            Again::Worse
+        } else if queued.estimate > given.amount {
+            Again::Dearer { approved: given.amount }
+        } else {
+            return None;
+        };
+        Some(Self { what, again: Some(again) })
+    }
 }
 
-/// What a person still has to approve before a build starts, if anything: of one that ends, nothing. An approval is for its
-/// build and for one that takes its place, which is one that answers all that the approved one did. It lets either start
-/// that costs no more and is for nothing worse.
+/// What a person's approval would let a build do that it may not do yet, if anything: of one that ends, nothing.
 #[must_use]
 pub fn needs_approval(queued: &Queued, policy: &Policy) -> Option<Needed> {
     if queued.stopped().is_some() {
         return None;
     }
-    let what = approval_for(queued.demand.urgency, queued.demand.by_hand, policy)?;
-    let given = queued.approval.as_ref();
-    let Some(given) = given.filter(|given| given.is_of(queued)) else { return Some(Needed { what, again: None }) };
-    let again = if queued.demand.urgency > given.urgency {
-        Again::Worse
-    } else if queued.estimate > given.amount {
-        Again::Dearer { approved: given.amount }
-    } else {
-        return None;
-    };
-    Some(Needed { what, again: Some(again) })
+    queued.ways(policy).into_iter().next()?.needed
 }
 
 impl Approval {

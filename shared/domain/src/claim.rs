@@ -8,6 +8,7 @@ use crate::attempts::Attempts;
 use crate::hold::Hold;
 use crate::id::{RequestId, Target};
 use crate::level::Urgency;
+use crate::permit::Permit;
 use crate::queued::Queued;
 use crate::request::{BuildTrigger, CompilationRequest, RequestInput, looser};
 use crate::slot::{Demand, Slot};
@@ -131,6 +132,7 @@ impl Held {
     /// what would not have stopped the request.
     #[must_use]
     pub fn joined_by(mut self, request: &CompilationRequest, answers: &CompilationRequest) -> Self {
+        self.queued.permits = Permit::of(request).added(self.queued.permits().into_owned());
         self.queued.max_cost = answers.max_cost;
         self.queued.disabled = self.queued.disabled.filter(|_| request.trigger != BuildTrigger::Manual);
         self.queued.demand = Demand::of(answers, self.queued.demand.expected);

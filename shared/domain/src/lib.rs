@@ -21,6 +21,7 @@ pub mod estimate;
 pub mod fields;
 #[cfg(test)]
 mod fixtures;
+pub mod forecast;
 pub mod hash;
 pub mod hold;
 pub mod id;
@@ -33,6 +34,7 @@ pub mod notice;
 pub mod pacing;
 pub mod patch;
 pub mod period;
+pub mod permit;
 pub mod policy;
 mod prices;
 pub mod problem;

@@ -54,6 +54,9 @@ pub struct Policy {
     pub low_needs_approval: bool,
     /// Whether emergency money waits for a person.
     pub emergency_needs_approval: bool,
+    /// Whether a critical build that emergency money does not pay for, or that waits for its approval, starts as a high one
+    /// does.
+    pub emergency_overflow: bool,
     /// Whether builds that may start whenever the budget allows wait for the quiet hours too.
     pub prefer_off_peak: bool,
     /// Where images are published besides the home region.
@@ -205,10 +208,24 @@ pub struct Grant {
 pub struct Start {
     /// The instant.
     pub at: Timestamp,
+    /// When the window closes.
+    pub closes: Timestamp,
     /// The window's name for a sentence: `the off-peak window`.
     pub in_window: String,
     /// The zone in which people read the window's times.
     pub zone: Zone,
+}
+
+impl Start {
+    fn within(window: &TimeWindow, name: &str, now: Timestamp) -> Self {
+        let opening = window.next(now);
+        Self {
+            at: opening.map_or(Timestamp::MAX, |opening| opening.opens.max(now)),
+            closes: opening.map_or(Timestamp::MAX, |opening| opening.closes),
+            in_window: name.to_owned(),
+            zone: window.zone().clone(),
+        }
+    }
 }
 
 impl Default for Policy {
@@ -236,6 +253,7 @@ impl Default for Policy {
             max_concurrent_builds: 5,
             low_needs_approval: true,
             emergency_needs_approval: false,
+            emergency_overflow: true,
             prefer_off_peak: false,
             regions: Vec::new(),
             base_images: Vec::new(),
@@ -296,15 +314,16 @@ impl Policy {
     /// that is the semester's preparation.
     #[must_use]
     pub fn next_off_peak(&self, now: Timestamp) -> Start {
-        let nightly = self.off_peak_window.next_start(now);
+        let nightly = Start::within(&self.off_peak_window, "the off-peak window", now);
         let prep = self.prep_break(now).map(|b| (b, self.zone.start_of_day(b.from).max(now)));
-        match prep.filter(|(_, start)| *start < nightly) {
-            Some((b, at)) => Start { at, in_window: format!("the {} break's window", b.name), zone: self.zone.clone() },
-            None => Start {
-                at: nightly,
-                in_window: "the off-peak window".to_owned(),
-                zone: self.off_peak_window.zone().clone(),
+        match prep.filter(|(_, start)| *start < nightly.at) {
+            Some((b, at)) => Start {
+                at,
+                closes: self.zone.start_of_day(b.to.tomorrow().unwrap_or(b.to)),
+                in_window: format!("the {} break's window", b.name),
+                zone: self.zone.clone(),
             },
+            None => nightly,
         }
     }
 
@@ -312,11 +331,7 @@ impl Policy {
     #[must_use]
     pub fn next_urgent(&self, now: Timestamp) -> Start {
         match &self.urgent_window {
-            Some(window) => Start {
-                at: window.next_start(now),
-                in_window: "the urgent window".to_owned(),
-                zone: window.zone().clone(),
-            },
+            Some(window) => Start::within(window, "the urgent window", now),
             None => self.next_off_peak(now),
         }
     }

@@ -7,6 +7,7 @@ use crate::approval::Approval;
 use crate::estimate::Expectation;
 use crate::id::{AmiId, BuildId};
 use crate::money::MicroDollars;
+use crate::permit::Permit;
 use crate::slot::Demand;
 
 /// A build that waits for its turn.
@@ -16,7 +17,10 @@ pub struct Queued {
     pub build: BuildId,
     /// What it demands.
     pub demand: Demand,
-    /// Since when it waits.
+    /// What the requests that it answers let it do. None, in items of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permits: Vec<Permit>,
+    /// Since when it waits, or the build whose place it took.
     pub queued_at: Timestamp,
     /// What it will cost.
     pub estimate: MicroDollars,

@@ -128,6 +128,7 @@ impl CompilationRequest {
             self.urgent_request.or_else(|| other.urgent_request.clone())
         };
         self.level = self.level.max(other.level);
+        self.urgency = self.urgency.max(other.urgency);
         self.priority = self.priority.max(other.priority);
         self.deadline = self.deadline.min(other.deadline);
         self.max_cost_by_level &= other.max_cost_by_level;

@@ -6,9 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::approval::{ApprovalFor, approval_for};
 use crate::due::{LEFT_BEHIND, not_rebuilt};
 use crate::id::{AmiId, Target};
+use crate::permit::Permit;
 use crate::policy::Policy;
 use crate::request::{RequestInput, compile_request};
-use crate::slot::{Demand, Slot, slot};
+use crate::slot::{Slot, slot};
 use crate::update::{BaseImageUpdate, Direction, TrackedImage};
 
 /// A template whose published image stands on the base image.
@@ -110,9 +111,8 @@ fn planned(
 ) -> Planned {
     let input = RequestInput::only_if_due(&target);
     let request = compile_request(&input, &target, std::slice::from_ref(update), &[], policy, now);
-    let demand = Demand::of(&request, expected);
-    let approval = approval_for(demand.urgency, demand.by_hand, policy);
-    Planned { target, slot: slot(&demand, policy, now), approval }
+    let approval = approval_for(request.urgency, request.by_hand, policy);
+    Planned { target, slot: slot(&Permit::of(&request), expected, policy, now), approval }
 }
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
 //! Whose turn it is: one pure function over the whole queue.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::approving::{Needed, needs_approval, needs_none, waiting_reason};
+use crate::approving::{Needed, needs_approval, waiting_reason};
 use crate::duration::after;
 use crate::id::BuildId;
 use crate::ledger::{Booking, BudgetSource, Ledger, Period, Shortfall, check};
+use crate::permit::{Permit, Way};
 use crate::policy::Policy;
 use crate::queued::Queued;
-use crate::slot::{Demand, Slot, is_off_peak_only, slot as plan};
+use crate::slot::{Slot, slot as plan};
 use crate::trial::{Trial, TrialState};
 use crate::watch::Trouble;
 
@@ -27,38 +27,53 @@ const BUILDER_WAIT: SignedDuration = SignedDuration::from_hours(1);
 pub const UNREADABLE_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
 impl Queued {
-    /// When it is to start. A further attempt does not wait for another window: its first one was in its slot.
+    /// When it is to start by what needs no approval, if something does not.
     #[must_use]
     pub fn slot(&self, policy: &Policy, now: Timestamp) -> Slot {
-        let demand = self.counted(policy);
-        let slot = plan(&demand, policy, now);
-        if self.is_again && slot.at > now && !is_off_peak_only(&demand) {
+        let ways = self.ways(policy);
+        let free = ways.iter().any(|way| way.needed.is_none());
+        let slots = ways.iter().filter(|way| !free || way.needed.is_none()).map(|way| self.slot_by(way, policy, now));
+        slots
+            .min_by_key(|slot| slot.at)
+            .unwrap_or_else(|| plan(&Permit::demanded(&self.demand), self.demand.expected, policy, now))
+    }
+
+    /// A further attempt does not wait for another window: its first one was in its slot.
+    fn slot_by(&self, way: &Way<'_>, policy: &Policy, now: Timestamp) -> Slot {
+        let slot = plan(&way.permit, self.demand.expected, policy, now);
+        if self.is_again && slot.at > now && !way.permit.off_peak_only {
             return Slot { at: now, reason: "starts now, since a build before it has failed".to_owned(), ..slot };
         }
         slot
     }
 
     /// Whether its slot came while it waited for the first builds on its base image, so that it follows them at once.
-    fn follows(&self, load: &Load, policy: &Policy, now: Timestamp) -> bool {
-        let demand = self.counted(policy);
+    fn follows(&self, way: &Way<'_>, load: &Load, policy: &Policy, now: Timestamp) -> bool {
         let has_passed = load.trial_of(self).is_some_and(|trial| trial.state() == TrialState::Passed);
-        has_passed && !is_off_peak_only(&demand) && plan(&demand, policy, self.queued_at).at <= now
+        let came = |at| plan(&way.permit, self.demand.expected, policy, at).at <= now;
+        has_passed && !way.permit.off_peak_only && came(self.queued_at)
     }
 
-    /// What the schedule goes by. An urgent request that waits for approval does not hurry the updates and patches that
-    /// it shares a build with, and does not hold them up either.
-    #[must_use]
-    pub fn counted(&self, policy: &Policy) -> Cow<'_, Demand> {
-        match self.demand.without_urgent_request() {
-            Some(demand) if needs_approval(self, policy).is_some() && needs_none(&demand, policy) => Cow::Owned(demand),
-            _ => Cow::Borrowed(&self.demand),
-        }
+    /// Its place among those that wait, the first being the least. What waits for approval hurries nothing that is free.
+    pub(crate) fn place(&self, policy: &Policy) -> impl Ord + use<> {
+        let ways = self.ways(policy);
+        let free = || ways.iter().filter(|way| way.needed.is_none()).map(|way| &way.permit);
+        let counted = if free().next().is_some() {
+            free().collect()
+        } else {
+            ways.iter().map(|way| &way.permit).collect::<Vec<_>>()
+        };
+        let urgency = counted.iter().map(|permit| permit.urgency).max();
+        let priority = counted.iter().map(|permit| permit.priority).max();
+        let deadline = counted.iter().map(|permit| permit.deadline).min();
+        (Reverse(urgency), self.is_again, deadline, Reverse(priority), self.queued_at, self.build.clone())
     }
 
     /// What a person has to approve before it starts. `None`, if an approval would only start it sooner.
     #[must_use]
     pub fn waits_for_approval(&self, policy: &Policy) -> Option<Needed> {
-        needs_approval(self, policy).filter(|_| matches!(self.counted(policy), Cow::Borrowed(_)))
+        let is_free = || self.ways(policy).iter().any(|way| way.needed.is_none());
+        needs_approval(self, policy).filter(|_| !is_free())
     }
 }
 
@@ -77,7 +92,7 @@ pub struct Load {
 
 impl Load {
     /// Why nothing can be built on the base image of a build now, if so.
-    fn gone(&self, queued: &Queued) -> Option<String> {
+    pub(crate) fn gone(&self, queued: &Queued) -> Option<String> {
         let is_its = |trouble: &&Trouble| trouble.gone.is_some() && trouble.gone == queued.base_image_id;
         let Trouble { id, detail, .. } = self.gone.iter().find(is_its)?;
         Some(format!("waits for another image of {}, whose parameter {detail}", id.name))
@@ -187,11 +202,7 @@ fn turns(
     policy: &Policy,
     now: Timestamp,
 ) -> Vec<(BuildId, Turn)> {
-    ordered.sort_by_cached_key(|queued| {
-        let demand = queued.counted(policy);
-        let before = (Reverse(demand.urgency), queued.is_again, demand.deadline, Reverse(demand.priority));
-        (before, queued.queued_at, queued.build.clone())
-    });
+    ordered.sort_by_cached_key(|queued| queued.place(policy));
     let mut ledger = ledger.clone();
     let mut turns = Vec::with_capacity(ordered.len());
     for queued in ordered {
@@ -205,48 +216,101 @@ fn turns(
     turns
 }
 
-/// The turn of one build, as if it were alone in the queue.
+/// The turn of one build, as if it were alone in the queue. It starts by the most urgent of its ways that lets it start
+/// now. Where none does, it waits for the earliest.
 #[must_use]
 pub fn turn_of(queued: &Queued, ledger: &Ledger, load: &Load, policy: &Policy, now: Timestamp) -> Turn {
     let wait = |until: Timestamp, reason: String| Turn::Wait { until: until.min(after(now, LONGEST_WAIT)), reason };
-    let estimate = &queued.estimate;
     if let Some(reason) = queued.stopped() {
         return Turn::Stop { reason };
     }
-    if let Some(most) = queued.max_cost.filter(|most| estimate > most) {
+    let ways = queued.ways(policy);
+    let (may_cost, too_dear): (Vec<Way<'_>>, Vec<Way<'_>>) =
+        ways.into_iter().partition(|way| way.may_cost(queued.estimate, policy));
+    if may_cost.is_empty() {
+        let most = too_dear.iter().filter_map(|way| way.permit.max_cost(policy)).max().unwrap_or_default();
+        let estimate = queued.estimate;
         return Turn::Stop { reason: format!("stops, since it would cost {estimate} and may cost {most} at most") };
     }
-    if let Some(needed) = queued.waits_for_approval(policy) {
+    let (pending, free): (Vec<Way<'_>>, Vec<Way<'_>>) = may_cost.into_iter().partition(|way| way.needed.is_some());
+    let needed = pending.iter().find_map(|way| way.needed);
+    if let Some(needed) = needed.filter(|_| free.is_empty()) {
         return wait(after(now, LONGEST_WAIT), waiting_reason(needed, queued));
     }
-    let demand = queued.counted(policy);
-    let sooner = match needs_approval(queued, policy) {
-        Some(_) => format!("; to start it at once: prism builds approve {}", queued.build),
-        None => String::new(),
+    let mut delays = Vec::with_capacity(free.len());
+    for way in &free {
+        match start(queued, way, ledger, load, policy, now) {
+            Ok((source, bookings)) => return Turn::Go { source, bookings },
+            Err(delay) => delays.push(delay),
+        }
+    }
+    let Some(earliest) = delays.iter().min_by_key(|delay| delay.until) else {
+        return wait(Timestamp::MAX, "waits".to_owned());
     };
-    let wait = |until, reason: String| wait(until, format!("{reason}{sooner}"));
-    let slot = queued.slot(policy, now);
-    if slot.at > now && !queued.follows(load, policy, now) {
-        return wait(slot.at, slot.reason);
+    let emergency = |delay: &&Delay| delay.short.is_some_and(|it| matches!(it.period, Period::Emergency(_)));
+    let short = delays.iter().find(emergency).filter(|delay| *delay != earliest).and_then(|delay| delay.short);
+    let short = short.map(|short| emergency_is_short(&short)).unwrap_or_default();
+    let approve = needed.map(|_| format!("; to start it at once: prism builds approve {}", queued.build));
+    wait(earliest.until, format!("{}{short}{}", earliest.reason, approve.unwrap_or_default()))
+}
+
+/// Why a build does not start now by one of its ways, and when to look again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Delay {
+    until: Timestamp,
+    reason: String,
+    /// The money that is short, if that is why.
+    short: Option<Shortfall>,
+}
+
+impl Delay {
+    fn new(until: Timestamp, reason: impl Into<String>) -> Self {
+        Self { until, reason: reason.into(), short: None }
+    }
+}
+
+/// Who pays for a build that starts now in this way, and what to reserve; or why it does not.
+fn start(
+    queued: &Queued,
+    way: &Way<'_>,
+    ledger: &Ledger,
+    load: &Load,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<(BudgetSource, Vec<Booking>), Delay> {
+    let slot = queued.slot_by(way, policy, now);
+    if slot.at > now && !queued.follows(way, load, policy, now) {
+        return Err(Delay::new(slot.at, slot.reason));
     }
     if let Some(reason) = load.gone(queued) {
-        return wait(Timestamp::MAX, reason);
+        return Err(Delay::new(Timestamp::MAX, reason));
     }
     let trial = load.trial_of(queued).and_then(|trial| trial.holds_back(&queued.build, &queued.demand, now));
     if let Some((until, reason)) = trial {
-        return wait(until.unwrap_or(Timestamp::MAX), reason);
+        return Err(Delay::new(until.unwrap_or(Timestamp::MAX), reason));
     }
     if let Some(record) = ledger.unreadable(slot.source, now, &policy.zone) {
-        return wait(after(now, UNREADABLE_WAIT), format!("waits, since {record}"));
+        return Err(Delay::new(after(now, UNREADABLE_WAIT), format!("waits, since {record}")));
     }
-    match check(ledger, slot.source, *estimate, now, policy) {
+    match check(ledger, slot.source, queued.estimate, now, policy) {
         Err(short) => {
-            let again = short.available_again.map(|again| plan(&demand, policy, again).at);
-            wait(again.unwrap_or(Timestamp::MAX), shortfall_reason(&short))
+            let follows = |at| queued.follows(way, load, policy, at);
+            let start = |at| if follows(at) { at } else { queued.slot_by(way, policy, at).at };
+            let again = short.available_again.map(start);
+            let delay = Delay::new(again.unwrap_or(Timestamp::MAX), shortfall_reason(&short));
+            Err(Delay { short: Some(short), ..delay })
         }
-        Ok(_) if load.is_full(policy) => wait(after(now, BUILDER_WAIT), load.reason(policy)),
-        Ok(bookings) => Turn::Go { source: slot.source, bookings },
+        Ok(_) if load.is_full(policy) => Err(Delay::new(after(now, BUILDER_WAIT), load.reason(policy))),
+        Ok(bookings) => Ok((slot.source, bookings)),
     }
+}
+
+/// Why a critical build does not start at once, to stand behind what it waits for instead.
+fn emergency_is_short(short: &Shortfall) -> String {
+    let (needed, left, limit) = (short.needed, short.left(), short.limit);
+    format!(
+        "; emergency money does not pay for it: {left} of {limit} is left and the build needs {needed}; raise emergency_budget in the policy to start it now"
+    )
 }
 
 fn shortfall_reason(short: &Shortfall) -> String {

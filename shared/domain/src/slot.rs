@@ -7,8 +7,9 @@ use crate::approval::Causes;
 use crate::duration::{before, humanize, relative};
 use crate::ledger::BudgetSource;
 use crate::level::{SecurityLevel, Urgency};
+use crate::permit::Permit;
 use crate::policy::{Policy, Start};
-use crate::request::{BuildTrigger, CompilationRequest, PRIORITY_HIGH, priority_of};
+use crate::request::{BuildTrigger, CompilationRequest, PRIORITY_HIGH};
 use crate::soak::Soak;
 use crate::zone::Zone;
 
@@ -54,14 +55,6 @@ impl Demand {
             causes: Causes::of(request),
         }
     }
-
-    /// The same without the urgent request of a person, if updates or patches are left to build for.
-    #[must_use]
-    pub fn without_urgent_request(&self) -> Option<Self> {
-        let level = self.level.filter(|_| self.causes.urgent_request.is_some())?;
-        let causes = Causes { urgent_request: None, ..self.causes.clone() };
-        Some(Self { urgency: level.into(), priority: priority_of(level), causes, ..self.clone() })
-    }
 }
 
 /// When a build is to start, who pays for it, and why that is so.
@@ -75,36 +68,59 @@ pub struct Slot {
     pub reason: String,
 }
 
-/// Whether a build keeps to the off-peak window whatever its deadline: nothing but popularity or a changed template asks for
-/// it.
-#[must_use]
-pub fn is_off_peak_only(demand: &Demand) -> bool {
-    matches!(demand.trigger, BuildTrigger::Popularity | BuildTrigger::Scheduled)
+/// The hours in which builds of a kind start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Hours {
+    /// Any.
+    Any,
+    /// Those of the urgent window.
+    Urgent,
+    /// Those of the off-peak window.
+    OffPeak,
 }
 
-/// When a build is to start. Critical: now, on emergency money. High: in the urgent window, on the
+impl Hours {
+    /// When they are next; `None`, if they are all hours.
+    pub(crate) fn next(self, policy: &Policy, now: Timestamp) -> Option<Start> {
+        match self {
+            Self::Any => None,
+            Self::Urgent => Some(policy.next_urgent(now)),
+            Self::OffPeak => Some(policy.next_off_peak(now)),
+        }
+    }
+}
+
+/// Who pays for a build that starts by a permit, and in which hours it starts.
+pub(crate) fn terms(permit: &Permit, policy: &Policy) -> (BudgetSource, Hours) {
+    match permit.urgency {
+        Urgency::Critical => (BudgetSource::Emergency, Hours::Any),
+        Urgency::High => (BudgetSource::Daily, Hours::Urgent),
+        _ if permit.priority >= PRIORITY_HIGH => (BudgetSource::Daily, Hours::OffPeak),
+        _ if permit.off_peak_only || policy.prefer_off_peak => (BudgetSource::Monthly, Hours::OffPeak),
+        _ => (BudgetSource::Monthly, Hours::Any),
+    }
+}
+
+/// When a build that is expected to run so long is to start by a permit. Critical: now, on emergency money. High: in the urgent window, on the
 /// day's. Popular: in the off-peak window, on the day's. Else: when the budget allows, on the month's;
 /// in the off-peak window if policy prefers that. Where a window would open too late for the deadline,
 /// the latest start that still meets it. A build for popularity or a changed template alone keeps to the window.
 /// Whatever is not critical waits until its base image has been out long enough, but no longer than the deadline allows.
 #[must_use]
-pub fn slot(demand: &Demand, policy: &Policy, now: Timestamp) -> Slot {
-    let off_peak_only = is_off_peak_only(demand);
-    let latest = before(demand.deadline, demand.expected).max(now);
-    let soak = demand.not_before.as_ref().filter(|soak| soak.until > now && demand.urgency != Urgency::Critical);
+pub fn slot(permit: &Permit, expected: SignedDuration, policy: &Policy, now: Timestamp) -> Slot {
+    let off_peak_only = permit.off_peak_only;
+    let latest = before(permit.deadline, expected).max(now);
+    let soak = permit.not_before.as_ref().filter(|soak| soak.until > now && permit.urgency != Urgency::Critical);
     let from = soak.map_or(now, |soak| if off_peak_only { soak.until } else { soak.until.min(latest) });
-    let (source, window) = match demand.urgency {
-        Urgency::Critical => (BudgetSource::Emergency, None),
-        Urgency::High => (BudgetSource::Daily, Some(policy.next_urgent(from))),
-        _ if demand.priority >= PRIORITY_HIGH => (BudgetSource::Daily, Some(policy.next_off_peak(from))),
-        _ if off_peak_only || policy.prefer_off_peak => (BudgetSource::Monthly, Some(policy.next_off_peak(from))),
-        _ => (BudgetSource::Monthly, None),
-    };
+    let (source, hours) = terms(permit, policy);
+    let window = hours.next(policy, from);
     let (at, reason) = match window {
         _ if let Some(soak) = soak.filter(|soak| from < soak.until) => {
-            (from, cut_short(soak, from, demand, policy, now))
+            (from, cut_short(soak, from, permit.deadline, policy, now))
         }
-        Some(window) if window.at > latest && !off_peak_only => (latest, too_late(&window, latest, demand, now)),
+        Some(window) if window.at > latest && !off_peak_only => {
+            (latest, too_late(&window, latest, permit.deadline, now))
+        }
         Some(window) if window.at <= now => (now, format!("starts now, in {}", window.in_window)),
         Some(window) => {
             let soaks = soak.map(|soak| format!("{}, and ", soak.sentence())).unwrap_or_default();
@@ -123,10 +139,10 @@ pub fn slot(demand: &Demand, policy: &Policy, now: Timestamp) -> Slot {
 }
 
 /// The reason to start before a base image has been out long enough.
-fn cut_short(soak: &Soak, from: Timestamp, demand: &Demand, policy: &Policy, now: Timestamp) -> String {
-    let (start, due) = (starts(&policy.zone, from, now), policy.zone.clock(demand.deadline, now));
+fn cut_short(soak: &Soak, from: Timestamp, deadline: Timestamp, policy: &Policy, now: Timestamp) -> String {
+    let (start, due) = (starts(&policy.zone, from, now), policy.zone.clock(deadline, now));
     let (base, age) = (&soak.update.image.name, humanize(soak.age));
-    if demand.deadline <= now {
+    if deadline <= now {
         format!("{start}, since it was due by {due}, though {base} has not been out for {age} yet")
     } else {
         format!("{start} to be done by {due}, though {base} will not have been out for {age} by then")
@@ -134,12 +150,12 @@ fn cut_short(soak: &Soak, from: Timestamp, demand: &Demand, policy: &Policy, now
 }
 
 /// The reason to start outside of a window.
-fn too_late(window: &Start, latest: Timestamp, demand: &Demand, now: Timestamp) -> String {
+fn too_late(window: &Start, latest: Timestamp, deadline: Timestamp, now: Timestamp) -> String {
     let opens = window.zone.clock(window.at, now);
-    let due = window.zone.clock(demand.deadline, now);
+    let due = window.zone.clock(deadline, now);
     let start = starts(&window.zone, latest, now);
     let name = &window.in_window;
-    if demand.deadline <= now {
+    if deadline <= now {
         format!("{start}, since it was due by {due}: {name} opens {opens}")
     } else {
         format!("{start} to be done by {due}: {name}, which opens {opens}, would be too late")

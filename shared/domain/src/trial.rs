@@ -111,17 +111,29 @@ impl Trial {
         self.state() == TrialState::Failed && self.failed.first().is_some_and(|build| build.target == *target)
     }
 
+    /// Whether a build does not wait for the first ones, whatever becomes of them.
+    #[must_use]
+    pub fn lets_go(&self, build: &BuildId, demand: &Demand) -> bool {
+        demand.by_hand || self.first.contains(build) || self.is_tried_again_by(&build.target)
+    }
+
+    /// Until when a build waits at the latest while the first ones run.
+    #[must_use]
+    pub fn latest(&self, demand: &Demand, now: Timestamp) -> Timestamp {
+        let ended_at = self.began_at.map_or(now, |began_at| after(began_at, demand.expected));
+        before(demand.deadline, demand.expected).max(ended_at)
+    }
+
     /// Until when a build waits that is not among the first, and why; `None`: it does not wait. While the first ones run it
     /// waits no longer than its deadline allows, or, if that is too late anyway, for as long as a build takes. A build that a
     /// person asked for never waits. Where all of the first have failed, the target of the first of these tries again for
     /// all: it may have been a mirror that was down.
     #[must_use]
     pub fn holds_back(&self, build: &BuildId, demand: &Demand, now: Timestamp) -> Option<(Option<Timestamp>, String)> {
-        if demand.by_hand || self.first.contains(build) || self.is_tried_again_by(&build.target) {
+        if self.lets_go(build, demand) {
             return None;
         }
-        let ended_at = self.began_at.map_or(now, |began_at| after(began_at, demand.expected));
-        let latest = before(demand.deadline, demand.expected).max(ended_at);
+        let latest = self.latest(demand, now);
         match self.state() {
             TrialState::Open | TrialState::Passed => None,
             TrialState::UnderWay if latest <= now => None,

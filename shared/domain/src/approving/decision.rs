@@ -2,13 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::{ApprovalInput, needs_approval, needs_none};
-use crate::approval::{Approval, Causes, approval_for};
+use super::{ApprovalInput, needs_approval};
+use crate::approval::{Approval, Causes};
 use crate::build::Build;
 use crate::claim::{Claim, Held, Stage};
 use crate::hold::{HeldBy, Hold};
 use crate::id::BuildId;
+use crate::permit::Permit;
 use crate::policy::Policy;
+use crate::slot::Demand;
 
 /// The result of an approval or a rejection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +72,7 @@ pub fn decide_approval(
         return refused(format!("{id} {reason}"));
     }
     if input.reject {
-        if approval_for(held.queued.demand.urgency, held.queued.demand.by_hand, policy).is_none() {
+        if !held.queued.permits().iter().any(|permit| permit.approval_for(policy).is_some()) {
             return refused(format!("{id} does not need approval; to stop it, stop its execution {}", held.execution));
         }
         return rejecting(input, build, claim, held, execution, policy, now);
@@ -124,12 +126,15 @@ fn rejecting(
     now: Timestamp,
 ) -> ApprovalDecision {
     let demand = &held.queued.demand;
-    let left = demand.without_urgent_request().filter(|left| needs_none(left, policy));
+    let (left, urgent): (Vec<Permit>, Vec<Permit>) =
+        held.queued.permits().iter().cloned().partition(|permit| !permit.urgent_request);
+    let most_urgent = left.iter().max_by_key(|permit| (permit.urgency, permit.priority)).cloned();
+    let goes_on = !urgent.is_empty() && left.iter().any(|permit| permit.approval_for(policy).is_none());
     let mut rejection = Hold {
         build: build.id.clone(),
         causes: demand.causes.clone(),
         // An update that turns out to be worse than it was is not rejected with somebody's urgent request.
-        urgency: demand.without_urgent_request().map_or(demand.urgency, |left| left.urgency),
+        urgency: most_urgent.as_ref().map_or(demand.urgency, |left| left.urgency),
         by: HeldBy::Rejection,
         execution: execution.to_owned(),
         reason: input.reason.clone(),
@@ -138,13 +143,14 @@ fn rejecting(
     };
     let (mut held, mut build) = (held.clone(), build.clone());
     let mut message = format!("{} {}", build.id, rejection.sentence());
-    if let Some(left) = left {
+    if let Some(most_urgent) = most_urgent.filter(|_| goes_on) {
         message = format!("the urgent request of {message}; it goes on for its updates and patches");
         rejection.causes = Causes { urgent_request: demand.causes.urgent_request.clone(), ..Causes::default() };
-        build.request.urgency = left.urgency;
-        build.request.priority = left.priority;
+        build.request.urgency = most_urgent.urgency;
+        build.request.priority = most_urgent.priority;
         build.request.urgent_request = None;
-        held.queued.demand = left;
+        held.queued.demand = Demand::of(&build.request, demand.expected);
+        held.queued.permits = left;
     } else {
         held.queued.ends = Some(rejection.sentence());
     }

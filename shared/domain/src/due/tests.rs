@@ -369,7 +369,8 @@ mod of_changes {
         let request = rebuild.request(&target("python-ml"), &Policy::default(), now());
         assert_eq!((request.trigger, request.level, request.by_hand), (BuildTrigger::Scheduled, None, false));
         let demand = crate::slot::Demand::of(&request, SignedDuration::from_mins(45));
-        let slot = crate::slot::slot(&demand, &Policy::default(), now());
+        let slot =
+            crate::slot::slot(&crate::permit::Permit::demanded(&demand), demand.expected, &Policy::default(), now());
         assert_eq!(
             (slot.source, slot.at),
             (crate::ledger::BudgetSource::Monthly, Policy::default().next_off_peak(now()).at)

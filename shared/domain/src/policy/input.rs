@@ -32,6 +32,7 @@ pub const FIELDS: &[&str] = &[
     "monthly_budget",
     "emergency_budget",
     "emergency_needs_approval",
+    "emergency_overflow",
     "max_cost_by_level",
     "max_concurrent_builds",
     "regions",
@@ -202,6 +203,7 @@ impl Policy {
         section.set(&mut self.budgets.monthly, "monthly_budget", parsed);
         section.set(&mut self.budgets.emergency, "emergency_budget", parsed);
         section.set(&mut self.emergency_needs_approval, "emergency_needs_approval", flag);
+        section.set(&mut self.emergency_overflow, "emergency_overflow", flag);
         section.set(&mut self.max_concurrent_builds, "max_concurrent_builds", number(1..=1_000));
         section.section("max_cost_by_level", LEVEL_FIELDS, |levels| {
             let most = &mut self.max_cost_by_level;

@@ -104,7 +104,7 @@ fn every_field_is_read() {
         "security_updates": {"critical_window": "2h", "high_window": "3h", "medium_window": "4h", "low_window": "5h",
             "security_window": "6h", "low_needs_approval": false, "epss_threshold": 0.362, "notify_instructors": true, "notify_students": true},
         "rebuild_every": "30 days", "daily_budget": 25.10, "monthly_budget": "$600", "emergency_budget": 70,
-        "emergency_needs_approval": true, "max_cost_by_level": {"critical": 9.99, "low": 1}, "max_concurrent_builds": 2,
+        "emergency_needs_approval": true, "emergency_overflow": false, "max_cost_by_level": {"critical": 9.99, "low": 1}, "max_concurrent_builds": 2,
         "regions": ["eu-central-1", "us-west-2"],
         "base_images": [{
             "name": "lab-ubuntu", "title": "The lab's Ubuntu", "aliases": ["lab"], "owner": "123456789012",
@@ -151,6 +151,7 @@ fn every_field_is_read() {
       "max_concurrent_builds": 2,
       "low_needs_approval": false,
       "emergency_needs_approval": true,
+      "emergency_overflow": false,
       "prefer_off_peak": true,
       "regions": [
         "eu-central-1",
@@ -337,7 +338,7 @@ fn all_faults_are_told_at_once_each_with_its_place() {
     minimum_age[2].base "R9" is not the name of a base image; allowed are 2 to 64 lower-case letters, digits, dots and hyphens, a letter first
     minimum_age[2].low 7 lacks a unit; write it as 4 hours, 30 minutes or 7 days
     minimum_age[4].base is missing; there is an entry for every base image already
-    colour is not a field here; allowed are timezone, popularity_threshold, popularity_window, off_peak_window, build_window, urgent_window, prefer_off_peak, security_updates, rebuild_every, daily_budget, monthly_budget, emergency_budget, emergency_needs_approval, max_cost_by_level, max_concurrent_builds, regions, base_images, watch_regions, minimum_age, rebuild_on_rollback, rebuild_on_change, quarantine_after, failure_limit, seasonal_precompilation, semester_prep_window, semesters, breaks, notify_before_rebuild, budget_tracking, grants, preserve_running_instances
+    colour is not a field here; allowed are timezone, popularity_threshold, popularity_window, off_peak_window, build_window, urgent_window, prefer_off_peak, security_updates, rebuild_every, daily_budget, monthly_budget, emergency_budget, emergency_needs_approval, emergency_overflow, max_cost_by_level, max_concurrent_builds, regions, base_images, watch_regions, minimum_age, rebuild_on_rollback, rebuild_on_change, quarantine_after, failure_limit, seasonal_precompilation, semester_prep_window, semesters, breaks, notify_before_rebuild, budget_tracking, grants, preserve_running_instances
     high_window is not a field here; it belongs under security_updates
     "#);
 }

@@ -11,6 +11,7 @@ use crate::ledger::{Balance, Reservation, periods};
 use crate::level::Urgency;
 use crate::policy::BudgetLimits;
 use crate::request::BuildTrigger;
+use crate::slot::Demand;
 use crate::unreadable::UnreadableRecord;
 
 const NIGHT: &str = "2026-11-23T03:00:00Z";
@@ -115,6 +116,9 @@ fn a_build_waits_for_money_until_it_and_its_window_are_there() {
     insta::assert_snapshot!(told(&queued("python-ml", Urgency::Normal, 420), &committed("monthly#2026-11", 49_690), &policy, NIGHT),
         @"2026-11-24T03:00:00Z: waits for next month's budget: $3.10 of $500.00 is left and the build needs $4.20");
     insta::assert_snapshot!(told(&queued("python-ml", Urgency::Critical, 420), &committed("emergency#2026-11", 5_100), &policy, NIGHT),
+        @"go: daily");
+    let policy = Policy { emergency_overflow: false, ..policy };
+    insta::assert_snapshot!(told(&queued("python-ml", Urgency::Critical, 420), &committed("emergency#2026-11", 5_100), &policy, NIGHT),
         @"2026-11-24T03:00:00Z: waits for next month's emergency budget: $0.00 of $50.00 is left and the build needs $4.20; raise emergency_budget in the policy to start it now");
 }
 
@@ -139,6 +143,7 @@ fn a_build_over_its_own_limit_or_of_a_disabled_template_stops() {
 fn a_build_waits_for_a_person_and_stops_if_that_rejects_it() {
     let mut policy = Policy { emergency_needs_approval: true, ..Policy::default() };
     let mut build = queued("python-ml", Urgency::Critical, 850);
+    build.demand.causes.urgent_request = Some("exam".parse().unwrap());
     insta::assert_snapshot!(told(&build, &Ledger::default(), &policy, NIGHT),
         @"2026-11-24T03:00:00Z: waits for approval of $8.50 of emergency money: prism builds approve python-ml-x86_64-1");
     policy.emergency_needs_approval = false;
@@ -382,14 +387,18 @@ proptest! {
     }
 
     #[test]
-    fn more_money_takes_a_start_away_only_for_a_build_further_ahead(
+    fn more_money_takes_a_start_away_only_for_a_build_further_ahead_that_starts_or_that_takes_other_money(
         queue in any_queue(), policy in any_policy(), amounts in prop::array::uniform3(0..4_000_i64), more in prop::array::uniform3(0..4_000_i64),
     ) {
         let richer = richer(&policy, more);
         let ledger = any_ledger(at(NIGHT), &policy, amounts);
         let turns = |policy: &Policy| schedule(&queue, &ledger, &Load::default(), policy, at(NIGHT));
         let (before, after) = (turns(&policy), turns(&richer));
-        let first_change = before.iter().zip(&after).find(|(one, other)| is_go(&one.1) != is_go(&other.1));
+        let paid_by = |turn: &Turn| match turn {
+            Turn::Go { source, .. } => Some(*source),
+            Turn::Wait { .. } | Turn::Stop { .. } => None,
+        };
+        let first_change = before.iter().zip(&after).find(|(one, other)| paid_by(&one.1) != paid_by(&other.1));
         prop_assert!(first_change.is_none_or(|(_, richer)| is_go(&richer.1)), "{:?}", first_change);
     }
 

@@ -8,13 +8,17 @@ use crate::fixtures::{self, NOW, at, now, target};
 use crate::level::SecurityLevel;
 use crate::request::{RequestInput, compile_request};
 
+fn slot_of(demand: &Demand, policy: &Policy, now: Timestamp) -> Slot {
+    slot(&Permit::demanded(demand), demand.expected, policy, now)
+}
+
 fn demand(urgency: Urgency, priority: u8) -> Demand {
     Demand { priority, by_hand: true, ..fixtures::demand(urgency, "2027-01-23T17:00:00Z") }
 }
 
 /// The slot in one line.
 fn told(demand: &Demand, policy: &Policy, now: &str) -> String {
-    let Slot { at, source, reason } = slot(demand, policy, now.parse().unwrap());
+    let Slot { at, source, reason } = slot_of(demand, policy, now.parse().unwrap());
     format!("{at} {source}: {reason}")
 }
 
@@ -38,7 +42,7 @@ fn an_urgent_window_is_for_high_urgency_alone() {
     let policy = Policy { urgent_window: Some("20:00-22:00 America/New_York".parse().unwrap()), ..Policy::default() };
     insta::assert_snapshot!(told(&demand(Urgency::High, 90), &policy, NOW),
         @"2026-11-24T01:00:00Z daily: waits for the urgent window, which opens 20:00 America/New_York (in 8 hours)");
-    assert_eq!(slot(&demand(Urgency::Normal, 80), &policy, now()).at, at("2026-11-24T02:00:00Z"));
+    assert_eq!(slot_of(&demand(Urgency::Normal, 80), &policy, now()).at, at("2026-11-24T02:00:00Z"));
 }
 
 #[test]
@@ -62,9 +66,9 @@ fn popularity_keeps_to_the_quiet_hours_whatever_its_deadline() {
     popular.trigger = BuildTrigger::Popularity;
     popular.deadline = now();
     let policy = Policy::default();
-    assert_eq!(slot(&popular, &policy, now()).at, at("2026-11-24T02:00:00Z"));
+    assert_eq!(slot_of(&popular, &policy, now()).at, at("2026-11-24T02:00:00Z"));
     popular.priority = 10;
-    let quiet = slot(&popular, &policy, now());
+    let quiet = slot_of(&popular, &policy, now());
     assert_eq!((quiet.at, quiet.source), (at("2026-11-24T02:00:00Z"), BudgetSource::Monthly));
 }
 
@@ -73,7 +77,7 @@ fn who_prefers_the_quiet_hours_has_every_other_build_wait_for_them() {
     let policy = Policy { prefer_off_peak: true, ..Policy::default() };
     insta::assert_snapshot!(told(&demand(Urgency::Normal, 60), &policy, NOW),
         @"2026-11-24T02:00:00Z monthly: waits for the off-peak window, which opens 02:00 UTC (in 9 hours)");
-    assert_eq!(slot(&demand(Urgency::Critical, 100), &policy, now()).at, now());
+    assert_eq!(slot_of(&demand(Urgency::Critical, 100), &policy, now()).at, now());
 }
 
 #[test]
@@ -85,7 +89,10 @@ fn a_break_that_prepares_the_semester_is_quiet_all_day() {
         @"2026-11-24T00:00:00Z daily: waits for the winter break's window, which opens 00:00 UTC (in 7 hours)");
     insta::assert_snapshot!(told(&demand(Urgency::Normal, 80), &policy, "2026-12-31T23:00:00Z"),
         @"2026-12-31T23:00:00Z daily: starts now, in the winter break's window");
-    assert_eq!(slot(&demand(Urgency::Normal, 80), &policy, at("2027-01-01T00:00:00Z")).at, at("2027-01-01T02:00:00Z"));
+    assert_eq!(
+        slot_of(&demand(Urgency::Normal, 80), &policy, at("2027-01-01T00:00:00Z")).at,
+        at("2027-01-01T02:00:00Z")
+    );
 }
 
 /// What the n-th move of the base image waits for.
@@ -113,7 +120,7 @@ fn a_build_waits_until_its_base_image_has_been_out_long_enough() {
     insta::assert_snapshot!(told(&high, &policy, "2026-11-25T12:00:00Z"),
         @"2026-11-26T02:00:00Z daily: waits for the off-peak window, which opens 02:00 UTC (in 14 hours)");
     let critical = soaking(Urgency::Critical, 100, "2026-11-25T12:00:00Z");
-    assert_eq!(slot(&critical, &policy, now()).at, now(), "it waits for nobody to meet it first");
+    assert_eq!(slot_of(&critical, &policy, now()).at, now(), "it waits for nobody to meet it first");
 }
 
 #[test]
@@ -185,7 +192,7 @@ proptest! {
     #[test]
     fn a_wait_for_others_never_costs_a_deadline(demand in any_demand()) {
         let policy = Policy::default();
-        let at = |demand: &Demand| slot(demand, &policy, now()).at;
+        let at = |demand: &Demand| slot_of(demand, &policy, now()).at;
         let (soaked, bare) = (at(&demand), at(&Demand { not_before: None, ..demand.clone() }));
         let latest = before(demand.deadline, demand.expected).max(now());
         prop_assert!(soaked >= bare.min(latest), "waiting makes nothing sooner than it would be or has to be");

@@ -1,0 +1,62 @@
+//! The forecast: the whole queue played forward, by the rules of the schedule, for as long as builds take.
+
+mod calendar;
+mod cheapest;
+mod player;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::BuildId;
+use crate::ledger::{BudgetSource, Ledger};
+use crate::policy::Policy;
+use crate::queued::Queued;
+use crate::schedule::Load;
+
+/// A build that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// Which build.
+    pub build: BuildId,
+    /// When it is expected to end.
+    pub ends: Timestamp,
+}
+
+/// What is foreseen of a build that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// Which build.
+    pub build: BuildId,
+    /// When it starts. `None`: nothing that can be foreseen lets it start within a year.
+    pub start: Option<Foreseen>,
+}
+
+/// A start that is foreseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// When it starts.
+    pub at: Timestamp,
+    /// When it ends.
+    pub ends: Timestamp,
+    /// Who pays.
+    pub source: BudgetSource,
+}
+
+/// When each build of a queue starts and ends, if builds take as long as expected, succeed and cost what is estimated, and
+/// nothing else happens: nobody asks, approves or changes anything. In the order of the schedule.
+///
+/// Takes time in proportion to n log n.
+#[must_use]
+pub fn forecast(
+    queue: &[Queued],
+    running: &[Running],
+    ledger: &Ledger,
+    load: &Load,
+    policy: &Policy,
+    now: Timestamp,
+) -> Vec<Outlook> {
+    player::Player::new(queue, running, ledger, load, policy, now).play()
+}
+
+#[cfg(test)]
+mod tests;
