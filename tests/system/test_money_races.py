@@ -9,7 +9,7 @@ from tests.system.test_budget import left
 
 
 @pytest.mark.parametrize("policy, item, reason", [
-    (lambda world: {"budgets": left(world, "emergency", 1.5)}, "emergency#", "emergency budget"),
+    (lambda world: {"budgets": left(world, "emergency", 1.5)}, "emergency#", "emergency money does not pay for it"),
     (lambda world: {"max_concurrent_builds": 1}, "running", "of 1 builds are running"),
 ], ids=["money", "builders"])  # fmt: skip
 def test_of_two_builds_that_read_the_same_one_goes_and_the_other_waits(world, policy, item, reason):
