@@ -2,12 +2,12 @@
 
 use anstyle::Style;
 use jiff::Timestamp;
+use prism_aws::queue::Forecast;
 use prism_domain::architecture::Architecture;
 use prism_domain::assessment::UpdateType;
 use prism_domain::build::{Build, BuildState, Channel, EndingKind};
 use prism_domain::claim::{Held, Stage};
 use prism_domain::due::{Due, Source, has_changed, is_left_behind};
-use prism_domain::duration::after;
 use prism_domain::id::{BaseImageName, BuildId};
 use prism_domain::level::SecurityLevel;
 use prism_domain::patch::Patch;
@@ -36,9 +36,9 @@ pub enum Condition {
         trigger: Option<BuildTrigger>,
         /// The worst level of the updates that it answers.
         level: Option<SecurityLevel>,
-        /// When its turn is planned to be.
-        at: Timestamp,
-        /// Why then.
+        /// When it starts, if nothing else happens. Nothing: somebody has to change something first.
+        at: Option<Timestamp>,
+        /// What it waits for now.
         reason: String,
         /// Whether the image that it stands on meanwhile is one that its vendor has taken back.
         withdrawn: bool,
@@ -127,6 +127,8 @@ pub struct Known {
     pub patches: Vec<Patch>,
     /// What it is due, as far as that is known.
     pub due: Option<Due>,
+    /// What is foreseen of the build that holds its claim.
+    pub forecast: Forecast,
 }
 
 impl Known {
@@ -145,17 +147,19 @@ impl Known {
     }
 }
 
-/// When the turn of a build that waits is planned to be, and why then.
-pub fn turn(held: &Held) -> (Timestamp, &str) {
-    match &held.parked {
-        Some(parked) => (parked.until, &parked.reason),
-        None => (held.slot.at, &held.slot.reason),
+/// When a build that waits starts, if nothing else happens, and what it waits for now.
+pub fn turn(held: &Held, forecast: &Forecast) -> (Option<Timestamp>, String) {
+    match forecast.waiting.get(&held.queued.build) {
+        Some(expected) => (expected.start.map(|start| start.at), printable(expected.reason(), 400)),
+        None => (None, "waits: its start is not known yet".to_owned()),
     }
 }
 
-/// When a build that waits or runs will be done, if all goes as planned.
-pub fn done_at(held: &Held, now: Timestamp) -> Timestamp {
-    after(turn(held).0.max(now), held.queued.demand.expected)
+/// When a build that waits or runs will be done, if nothing else happens.
+pub fn done_at(held: &Held, forecast: &Forecast) -> Option<Timestamp> {
+    let build = &held.queued.build;
+    let waits = forecast.waiting.get(build).and_then(|expected| expected.start).map(|start| start.ends);
+    waits.or_else(|| forecast.ends.get(build).copied())
 }
 
 /// How a target stands: what runs or waits first, then what went wrong, then what is there.
@@ -219,13 +223,13 @@ fn held_condition(held: &Held, known: &Known) -> Condition {
     let build = known.builds.iter().find(|build| build.id == *id);
     match held.stage {
         Stage::Waiting => {
-            let (at, reason) = turn(held);
+            let (at, reason) = turn(held, &known.forecast);
             Condition::Queued {
                 build: id.clone(),
                 trigger: build.map(|build| build.request.trigger),
                 level: build.and_then(|build| build.request.level),
                 at,
-                reason: printable(reason, 300),
+                reason,
                 withdrawn: known.channel.as_ref().is_some_and(|channel| {
                     let lacks = pending(&channel.base_image_id, &known.base);
                     lacks.withdrawn.is_some() && lacks.updates.is_empty()
@@ -237,6 +241,15 @@ fn held_condition(held: &Held, known: &Known) -> Condition {
             step: build.map_or(BuildState::Starting, Build::state).to_string(),
             since: build.and_then(|build| build.run.as_ref()).map(|run| run.started_at),
         },
+    }
+}
+
+/// `queued for tonight (02:00 UTC, in 9 hours)`, or `blocked`.
+fn queued(at: Option<Timestamp>, look: &Look) -> String {
+    match at {
+        None => "blocked".to_owned(),
+        Some(at) if look.is_now(at) => "queued".to_owned(),
+        Some(at) => format!("queued for {}", look.when(at)),
     }
 }
 
@@ -265,11 +278,16 @@ impl Condition {
                 "stands on a withdrawn image".to_owned()
             }
             Self::Queued { level: Some(level), trigger: Some(BuildTrigger::Security), at, .. } => {
-                let when = if look.is_now(*at) { String::new() } else { format!(", {}", look.day(*at)) };
+                let when = match at {
+                    None => ", blocked".to_owned(),
+                    Some(at) if look.is_now(*at) => String::new(),
+                    Some(at) => format!(", {}", look.day(*at)),
+                };
                 format!("pending security update ({level}){when}")
             }
-            Self::Queued { at, .. } if look.is_now(*at) => "queued".to_owned(),
-            Self::Queued { at, .. } => format!("queued for {}", look.day(*at)),
+            Self::Queued { at: None, .. } => "blocked".to_owned(),
+            Self::Queued { at: Some(at), .. } if look.is_now(*at) => "queued".to_owned(),
+            Self::Queued { at: Some(at), .. } => format!("queued for {}", look.day(*at)),
             Self::Building { step, .. } => step.clone(),
             Self::Behind { level: Some(level), security: true, .. } | Self::Lacking { level, .. } => {
                 format!("pending security update ({level})")
@@ -293,14 +311,18 @@ impl Condition {
         match self {
             Self::Compiled { since } => ("Compiled".to_owned(), format!(" (last: {})", look.ago(*since))),
             Self::Queued { withdrawn: true, at, reason, build, .. } => {
-                let when = if look.is_now(*at) { String::new() } else { format!(" for {}", look.when(*at)) };
-                ("Stands on a withdrawn image".to_owned(), format!(", queued{when}: {build} {reason}"))
+                let told = queued(*at, look);
+                ("Stands on a withdrawn image".to_owned(), format!(", {told}: {build} {reason}"))
             }
             Self::Queued { level: Some(level), trigger: Some(BuildTrigger::Security), at, reason, build, .. } => {
-                let when = if look.is_now(*at) { String::new() } else { format!(", queued for {}", look.when(*at)) };
+                let when = match at {
+                    Some(at) if look.is_now(*at) => String::new(),
+                    at => format!(", {}", queued(*at, look)),
+                };
                 (format!("Pending security update ({level})"), format!("{when}: {build} {reason}"))
             }
-            Self::Queued { at, reason, build, .. } => {
+            Self::Queued { at: None, reason, build, .. } => ("Blocked".to_owned(), format!(": {build} {reason}")),
+            Self::Queued { at: Some(at), reason, build, .. } => {
                 let when = if look.is_now(*at) { String::new() } else { format!(" for {}", look.when(*at)) };
                 ("Queued".to_owned(), format!("{when}: {build} {reason}"))
             }

@@ -6,6 +6,7 @@ mod commands;
 mod condition;
 mod diff;
 mod fault;
+mod forecasts;
 mod look;
 mod near;
 mod output;

@@ -1,6 +1,7 @@
 //! Values as the table has them, for the tests of every command.
 
 use jiff::{SignedDuration, Timestamp};
+use prism_aws::queue::{Expected, Forecast};
 use prism_aws::templates::TemplateRecord;
 use prism_domain::advisory::Probability;
 use prism_domain::architecture::Architecture;
@@ -9,6 +10,8 @@ use prism_domain::assessment::{Assessment, FixedCve, FixedPackage};
 use prism_domain::build::{Build, Channel, Ending, EndingKind, Frozen, ImageOutcome, ImageResult, ImageRun};
 use prism_domain::claim::{Held, Parked, Stage};
 use prism_domain::decision::{Decision, DecisionKind};
+use prism_domain::duration::after;
+use prism_domain::forecast::Foreseen;
 use prism_domain::id::{AmiId, Region, Target, TrackedImageId};
 use prism_domain::ledger::{BudgetSource, Reservation, ReservationState};
 use prism_domain::level::{Confidence, SecurityLevel};
@@ -17,6 +20,7 @@ use prism_domain::patch::Patch;
 use prism_domain::policy::Policy;
 use prism_domain::queued::Queued;
 use prism_domain::request::{CompilationRequest, RequestInput, compile_request};
+use prism_domain::schedule::Turn;
 use prism_domain::seen_image::SeenImage;
 use prism_domain::slot::{Demand, Slot};
 use prism_domain::update::{BaseImageUpdate, Context, Direction, Observation, Quarantine, TrackedImage, observe};
@@ -139,7 +143,7 @@ pub fn builds() -> Vec<Build> {
 /// The claim's holder, waiting for tonight.
 pub fn held(build: &Build) -> Held {
     let until = at("2026-11-24T02:00:00Z");
-    let reason = "waits for the off-peak window, which opens 02:00 UTC (in 9 hours)".to_owned();
+    let reason = "waits for the off-peak window, which opens 02:00 UTC".to_owned();
     let request = &build.request;
     Held {
         request: build.request_id.clone(),
@@ -160,7 +164,18 @@ pub fn held(build: &Build) -> Held {
         },
         slot: Slot { at: until, source: BudgetSource::Daily, reason: reason.clone() },
         parked: Some(Parked { until, reason }),
+        started_at: None,
     }
+}
+
+/// What is foreseen of a build: that it starts when its claim says so.
+pub fn forecast(held: &Held) -> Forecast {
+    let build = held.queued.build.clone();
+    let Slot { at, source, reason } = held.slot.clone();
+    let start = Foreseen { at, ends: after(at, held.queued.demand.expected), source };
+    let turn = Turn::Wait { until: at, reason };
+    let expected = Expected { start: Some(start), turn, waits_for_approval: false };
+    Forecast { waiting: [(build, expected)].into(), ends: [].into() }
 }
 
 pub fn channel(name: &str, base_image: &str) -> Channel {
@@ -190,7 +205,7 @@ pub fn decisions() -> Vec<Decision> {
         decision(
             DecisionKind::Build,
             "python-ml-x86_64-5",
-            "it waits for the off-peak window, which opens 02:00 UTC (in 10 hours)",
+            "it waits for the off-peak window, which opens 02:00 UTC",
             "2026-11-23T16:00:00Z",
         ),
         decision(DecisionKind::Publish, "python-ml-x86_64-4:closed", "its image is published", "2026-11-22T12:32:10Z"),
@@ -232,12 +247,15 @@ fn standing(yaml: &str, known: &[Known]) -> Standing {
 pub fn everything() -> Everything {
     let [done, failed, waiting] = <[Build; 3]>::try_from(builds()).unwrap();
     let building = Held { stage: Stage::Building, ..held(&done) };
+    let ends = [(done.id.clone(), at("2026-11-23T17:20:00Z"))].into();
+    let ends = Forecast { ends, ..Forecast::default() };
     let running = Build { outcome: None, published_at: None, ending: None, ..done.clone() };
     let moved =
         Known { channel: Some(channel("genomics", "ami-00000001")), base: base(vec![last_move()]), ..Known::default() };
     let compiled = Known { channel: Some(channel("basics", "ami-00000002")), ..Known::default() };
     let queued = Known {
         held: Some(held(&waiting)),
+        forecast: forecast(&held(&waiting)),
         channel: Some(channel("python-ml", "ami-00000001")),
         builds: vec![waiting, done],
         ..Known::default()
@@ -250,7 +268,10 @@ pub fn everything() -> Everything {
         standing(&on_ubuntu("Python ML"), &[queued]),
         standing(&on_ubuntu("Genomics"), &[moved]),
         standing(&on_ubuntu("R Research"), &[Known { builds: vec![failed], ..Known::default() }]),
-        standing(&on_ubuntu("Vision"), &[Known { held: Some(building), builds: vec![running], ..Known::default() }]),
+        standing(
+            &on_ubuntu("Vision"),
+            &[Known { held: Some(building), builds: vec![running], forecast: ends, ..Known::default() }],
+        ),
         disabled,
         standing("name: Broken\ninherits: nobody", &[]),
     ];

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use prism_aws::queue::Forecast;
 use prism_aws::templates::TemplateRecord;
 use prism_aws::{base_images, builds, claims, inventory, policies, templates, trials};
 use prism_domain::architecture::Architecture;
@@ -19,6 +20,7 @@ use prism_templates::ResolvedTemplate;
 use crate::bases::{Base, Bases};
 use crate::condition::{Condition, Known, condition};
 use crate::fault::warn_left_out;
+use crate::forecasts;
 use crate::pending::pending;
 use crate::progress::each;
 use crate::stack::Stack;
@@ -55,6 +57,8 @@ pub struct TargetStanding {
     pub channel: Option<Channel>,
     /// The build that holds its claim.
     pub held: Option<Held>,
+    /// What is foreseen of that build.
+    pub forecast: Forecast,
     /// What it is due; nothing is known where the policy cannot be read.
     pub due: Option<Due>,
     /// The findings of what its image lacks, as far as they are read ([`Findings`]).
@@ -71,8 +75,8 @@ impl TargetStanding {
     /// How a target stands of which this is known.
     pub fn of(architecture: Architecture, known: Known) -> Self {
         let (condition, changed) = (condition(&known), known.has_changed());
-        let Known { channel, held, due, patches, .. } = known;
-        Self { architecture, channel, held, due, patches, changed, condition, made: Vec::new() }
+        let Known { channel, held, forecast, due, patches, .. } = known;
+        Self { architecture, channel, held, forecast, due, patches, changed, condition, made: Vec::new() }
     }
 
     /// What it lacks of the moves of its base image; nothing where it has no image.
@@ -135,6 +139,7 @@ pub async fn gather(
     let records = templates::all(&stack.table).await?.set_aside(&mut unreadable);
     let claims = claims::all(&stack.table).await?.set_aside(&mut unreadable);
     let policy = readable(policies::current(&stack.table).await, &mut unreadable)?;
+    let forecast = forecasts::read(stack).await?;
     let catalogue = policy.clone().unwrap_or_default().catalogue();
     let watched = |base: &BaseImageName| catalogue.find(base).map_or_else(|| base.clone(), |found| found.name.clone());
     let all: BTreeMap<TemplateName, TemplateRecord> =
@@ -162,7 +167,8 @@ pub async fn gather(
             let elsewhere = channels.first().cloned().filter(|_| channel.is_none());
             let claim = claims.remove(&target).unwrap_or_else(|| Claim::free(target));
             let (held, source) = (claim.held.clone(), source.clone());
-            let one = Known { held, channel, source, revision: record.revision, ..Known::default() };
+            let forecast = held.as_ref().map(|held| forecast.of(&held.queued.build)).unwrap_or_default();
+            let one = Known { held, channel, source, revision: record.revision, forecast, ..Known::default() };
             known.push((claim, elsewhere, base, one));
         }
         templates.push(Standing { record: record.clone(), resolved, targets: Vec::new() });

@@ -14,10 +14,11 @@ use prism_domain::request::RequestInput;
 use serde_json::json;
 use tokio::time::{Duration, sleep};
 
-use super::build_view::{AnsweredBy, Ended, Planned, Request, Started, ended, planned};
+use super::build_view::{AnsweredBy, Ended, Request, Started, ended, planned};
 use super::{On, no_such_template};
 use crate::args::Build as Args;
 use crate::fault::{Faults, WentWrong};
+use crate::forecasts;
 use crate::look::Look;
 use crate::progress::{during, line};
 use crate::stack::Stack;
@@ -43,15 +44,16 @@ pub async fn run(on: &On, name: &TemplateName, args: &Args) -> anyhow::Result<()
     }
     let plans = async {
         for request in &mut requests {
-            request.planned = plan(&stack, request).await?;
+            plan(&stack, request).await?;
         }
-        anyhow::Ok(())
+        foresee(&stack, &mut requests).await
     };
     during("the request is being planned", plans).await?;
     let reason = wish.reason.clone();
     let mut started = Started { urgent: args.urgent, reason, requests };
     if !args.wait {
-        return on.output.give(&started);
+        on.output.give(&started)?;
+        return if started.went_well() { Ok(()) } else { Err(WentWrong.into()) };
     }
     if on.output.is_for_people() {
         on.output.give(&started)?;
@@ -110,17 +112,31 @@ pub async fn start(stack: &Stack, wish: &RequestInput, architecture: Architectur
     Ok(Request { target, id, execution, planned: None, ending: None })
 }
 
-/// Waits a little until a request is planned. `None`: it is not, yet.
-pub async fn plan(stack: &Stack, request: &Request) -> anyhow::Result<Option<Planned>> {
+/// Waits a little until a request is planned. One that has ended already is told with its ending.
+pub async fn plan(stack: &Stack, request: &mut Request) -> anyhow::Result<()> {
     for _ in 0..PLAN_LOOKS {
         if let Some(record) = requests::find(&stack.table, &request.execution).await? {
             let claim = claims::of(&stack.table, &request.target).await?;
-            return Ok(Some(planned(record.build, record.own, &claim, stack.now)));
+            if claim.held.as_ref().is_none_or(|held| held.queued.build != record.build) {
+                let build = builds::find(&stack.table, &record.build).await?;
+                request.ending = build.and_then(|build| ended(&build, prism_aws::clock::now()));
+            }
+            request.planned = Some(planned(record.build, record.own, &claim));
+            return Ok(());
         }
         refuse_broken(stack, request).await?;
         sleep(PLAN_PAUSE).await;
     }
-    Ok(None)
+    Ok(())
+}
+
+/// Tells when the builds of requests start, as far as that can be foreseen.
+pub async fn foresee<'a>(stack: &Stack, requests: impl IntoIterator<Item = &'a mut Request>) -> anyhow::Result<()> {
+    let forecast = forecasts::read(stack).await?;
+    for request in requests {
+        request.planned = request.planned.take().map(|planned| planned.foreseen(&forecast));
+    }
+    Ok(())
 }
 
 /// An error if an execution ended without a build.
@@ -139,13 +155,14 @@ async fn refuse_broken(stack: &Stack, request: &Request) -> anyhow::Result<()> {
 
 /// Follows the build that answers a request until it has ended.
 pub async fn follow(stack: &Stack, request: &Request, look: &Look) -> anyhow::Result<Ended> {
-    let mut planned = request.planned.clone();
+    let mut request = request.clone();
     let plan = loop {
-        match planned {
-            Some(plan) => break plan,
-            None => planned = during("the request is being planned", self::plan(stack, request)).await?,
+        match &request.planned {
+            Some(plan) => break plan.clone(),
+            None => during("the request is being planned", self::plan(stack, &mut request)).await?,
         }
     };
+    let request = &request;
     let mut build = until_ended(stack, request, plan.build.clone(), look).await?;
     loop {
         let kind = build.ending.as_ref().map(|ending| ending.kind);

@@ -1,15 +1,15 @@
 //! `prism templates auto-ami build`: what it shows.
 
 use jiff::Timestamp;
+use prism_aws::queue::Forecast;
 use prism_domain::build::{Build, EndingKind};
 use prism_domain::claim::{Claim, Held};
 use prism_domain::id::{BuildId, RequestId, Target};
-use prism_domain::ledger::ReservationState;
+use prism_domain::ledger::{BudgetSource, ReservationState};
 use prism_domain::money::MicroDollars;
 use prism_domain::problem::printable;
 use serde::Serialize;
 
-use crate::condition::{done_at, turn};
 use crate::look::{BAD, BOLD, GOOD, Look, WARN, length, paint};
 use crate::output::Answer;
 
@@ -43,12 +43,16 @@ pub struct Planned {
     pub build: BuildId,
     pub answer: AnsweredBy,
     pub estimate: Option<MicroDollars>,
-    /// When it starts, as far as planned.
+    /// Which budget pays for it.
+    pub paid_from: Option<BudgetSource>,
+    /// When it starts, if nothing else happens. Nothing: somebody has to change something first.
     pub starts_at: Option<Timestamp>,
     /// When it is expected to be done.
     pub done_at: Option<Timestamp>,
-    /// Why then.
+    /// What it waits for now.
     pub reason: Option<String>,
+    /// Whether it can't start as things are, even if a person approves.
+    pub never: bool,
 }
 
 /// How a build answers a request.
@@ -75,26 +79,33 @@ pub struct Ended {
 }
 
 /// The build that answers a request, as its claim now has it.
-pub fn planned(build: BuildId, own: bool, claim: &Claim, now: Timestamp) -> Planned {
+pub fn planned(build: BuildId, own: bool, claim: &Claim) -> Planned {
     let held: Option<&Held> = claim.held.as_ref().filter(|held| held.queued.build == build);
     let answer = match (own, held.and(claim.next.as_ref())) {
         (true, _) => AnsweredBy::Own,
         (false, Some(_)) => AnsweredBy::Next,
         (false, None) => AnsweredBy::Joined,
     };
-    let turn = held.map(turn);
-    let done_at = held.map(|held| done_at(held, now));
-    if answer == AnsweredBy::Next {
-        let reason = Some(format!("follows {build}"));
-        return Planned { build, answer, estimate: None, starts_at: done_at, done_at: None, reason };
-    }
-    Planned {
-        build,
-        answer,
-        estimate: held.map(|held| held.queued.estimate),
-        starts_at: turn.map(|(at, _)| at),
-        done_at,
-        reason: turn.map(|(_, reason)| printable(reason, 300)),
+    let estimate = held.filter(|_| answer != AnsweredBy::Next).map(|held| held.queued.estimate);
+    Planned { build, answer, estimate, paid_from: None, starts_at: None, done_at: None, reason: None, never: false }
+}
+
+impl Planned {
+    /// The same with what is foreseen of it.
+    pub fn foreseen(mut self, forecast: &Forecast) -> Self {
+        self.done_at = forecast.ends.get(&self.build).copied();
+        if self.answer == AnsweredBy::Next {
+            self.starts_at = self.done_at.take();
+            self.reason = Some(format!("follows {}", self.build));
+            return self;
+        }
+        let Some(expected) = forecast.waiting.get(&self.build) else { return self };
+        self.paid_from = expected.start.map(|start| start.source);
+        self.starts_at = expected.start.map(|start| start.at);
+        self.done_at = expected.start.map(|start| start.ends);
+        self.reason = Some(printable(expected.reason(), 400));
+        self.never = expected.start.is_none() && !expected.waits_for_approval;
+        self
     }
 }
 
@@ -114,13 +125,20 @@ pub fn ended(build: &Build, now: Timestamp) -> Option<Ended> {
     })
 }
 
-impl Started {
-    /// Whether everything that was waited for has its image.
+impl Request {
+    /// Whether its build can start, and, if it has ended, has its image.
     pub fn went_well(&self) -> bool {
-        self.requests
-            .iter()
-            .filter_map(|request| request.ending.as_ref())
-            .all(|ended| ended.kind == EndingKind::Complete)
+        match (&self.ending, &self.planned) {
+            (Some(ended), _) => ended.kind == EndingKind::Complete,
+            (None, planned) => !planned.as_ref().is_some_and(|planned| planned.never),
+        }
+    }
+}
+
+impl Started {
+    /// Whether every build can start, and everything that was waited for has its image.
+    pub fn went_well(&self) -> bool {
+        self.requests.iter().all(Request::went_well)
     }
 
     fn request(&self, request: &Request, look: &Look) -> String {
@@ -153,11 +171,15 @@ impl Planned {
             AnsweredBy::Joined => format!("Build: {}, which was on its way already and answers this too", self.build),
             AnsweredBy::Next => format!("Build: the one after {}, which runs with older content", self.build),
         }];
-        lines.extend(self.estimate.map(|estimate| format!("Estimated cost: {estimate}")));
-        if let (Some(at), Some(reason)) = (self.starts_at, &self.reason)
-            && !look.is_now(at)
-        {
-            lines.push(format!("Starts: {}: it {reason}", look.when(at)));
+        let pays = self.paid_from.map(|source| format!(", from the {source} budget")).unwrap_or_default();
+        lines.extend(self.estimate.map(|estimate| format!("Estimated cost: {estimate}{pays}")));
+        match (self.starts_at, &self.reason) {
+            (Some(at), Some(reason)) if !look.is_now(at) => {
+                lines.push(format!("Starts: {}: it {reason}", look.when(at)));
+            }
+            (None, Some(reason)) if self.never => lines.push(paint(WARN, format!("⚠ Does not start: it {reason}"))),
+            (None, Some(reason)) => lines.push(format!("Starts: it {reason}")),
+            _ => {}
         }
         if let Some(done) = self.done_at {
             lines.push(format!("ETA: {} ({})", length(look.now.duration_until(done)), look.clock(done)));
@@ -204,9 +226,15 @@ pub mod tests {
         Claim { counter: 5, held, revision: 3, ..Claim::free(build.id.target.clone()) }
     }
 
+    /// The build of a claim, as it is told to somebody who asked.
+    pub fn foreseen(own: bool, claim: &Claim) -> Planned {
+        let held = claim.held.as_ref().unwrap();
+        planned(held.queued.build.clone(), own, claim).foreseen(&samples::forecast(held))
+    }
+
     #[test]
     fn a_build_that_waits_says_when_it_starts_and_what_it_costs() {
-        let planned = planned(samples::builds()[2].id.clone(), true, &claim(), look().now);
+        let planned = foreseen(true, &claim());
         let started = started(false, request(Some(planned), None));
         insta::assert_snapshot!(plain(&started.text(&look())));
         insta::assert_json_snapshot!(started);
@@ -219,17 +247,16 @@ pub mod tests {
             held.parked = None;
             held.slot.at = look().now;
         }
-        let planned = planned(samples::builds()[2].id.clone(), true, &claim, look().now);
+        let planned = foreseen(true, &claim);
         insta::assert_snapshot!(plain(&started(true, request(Some(planned), None)).text(&look())));
     }
 
     #[test]
     fn a_request_that_joins_or_follows_another_build_says_so() {
-        let joined = planned(samples::builds()[2].id.clone(), false, &claim(), look().now);
+        let joined = foreseen(false, &claim());
         assert_eq!(joined.answer, AnsweredBy::Joined);
         let wish = serde_json::from_value(serde_json::json!({"template": "python-ml"})).unwrap();
-        let follows =
-            planned(samples::builds()[2].id.clone(), false, &Claim { next: Some(wish), ..claim() }, look().now);
+        let follows = foreseen(false, &Claim { next: Some(wish), ..claim() });
         assert_eq!(follows.answer, AnsweredBy::Next);
         insta::assert_snapshot!(plain(&started(false, request(Some(joined), None)).text(&look())));
     }

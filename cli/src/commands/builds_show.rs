@@ -1,6 +1,7 @@
 //! `prism builds show`: everything about one build.
 
 use anyhow::anyhow;
+use prism_aws::queue::Forecast;
 use prism_aws::{builds, claims, journal};
 use prism_domain::approval::Approval;
 use prism_domain::build::{Build, ImageResult};
@@ -15,6 +16,7 @@ use termtree::Tree;
 use super::decision_view::{is_about, told};
 use crate::condition::{Condition, Known, condition};
 use crate::fault::warn_of_unreadable;
+use crate::forecasts;
 use crate::look::{BOLD, Look, branch, length, paint};
 use crate::near;
 use crate::output::Answer;
@@ -43,15 +45,15 @@ pub async fn read(stack: &Stack, id: &BuildId) -> anyhow::Result<Shown> {
     };
     let claim = claims::of(&stack.table, &id.target).await?;
     let decisions = warn_of_unreadable(journal::newest(&stack.table, &id.target.template, READ).await?);
-    Ok(shown(build, claim, decisions))
+    Ok(shown(build, claim, forecasts::read(stack).await?, decisions))
 }
 
-fn shown(build: Build, claim: Claim, mut decisions: Vec<Decision>) -> Shown {
+fn shown(build: Build, claim: Claim, forecast: Forecast, mut decisions: Vec<Decision>) -> Shown {
     let name = build.id.to_string();
     decisions.retain(|decision| is_about(decision, &name));
     let held = claim.held.filter(|held| held.queued.build == build.id);
-    let condition =
-        held.map(|held| condition(&Known { held: Some(held), builds: vec![build.clone()], ..Known::default() }));
+    let known = |held| Known { held: Some(held), builds: vec![build.clone()], forecast, ..Known::default() };
+    let condition = held.map(|held| condition(&known(held)));
     Shown { build, condition, decisions }
 }
 
@@ -182,7 +184,7 @@ mod tests {
     fn a_build_is_shown_with_everything_that_is_known_of_it() {
         let build = samples::builds().remove(0);
         let claim = free(&build);
-        let shown = shown(build, claim, samples::decisions());
+        let shown = shown(build, claim, Forecast::default(), samples::decisions());
         insta::assert_snapshot!(plain(&shown.text(&look())));
         insta::assert_json_snapshot!(shown);
     }
@@ -190,14 +192,16 @@ mod tests {
     #[test]
     fn a_build_that_waits_says_what_for() {
         let build = samples::builds().remove(2);
-        let claim = Claim { held: Some(samples::held(&build)), ..free(&build) };
-        insta::assert_snapshot!(plain(&shown(build, claim, samples::decisions()).text(&look())));
+        let held = samples::held(&build);
+        let forecast = samples::forecast(&held);
+        let claim = Claim { held: Some(held), ..free(&build) };
+        insta::assert_snapshot!(plain(&shown(build, claim, forecast, samples::decisions()).text(&look())));
     }
 
     #[test]
     fn a_build_that_failed_says_where() {
         let build = samples::builds().remove(1);
         let claim = free(&build);
-        insta::assert_snapshot!(plain(&shown(build, claim, Vec::new()).text(&look())));
+        insta::assert_snapshot!(plain(&shown(build, claim, Forecast::default(), Vec::new()).text(&look())));
     }
 }

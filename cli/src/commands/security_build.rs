@@ -9,7 +9,7 @@ use prism_domain::level::SecurityLevel;
 use prism_domain::problem::printable;
 use prism_domain::request::RequestInput;
 
-use super::build::{follow, plan, start, wish};
+use super::build::{follow, foresee, plan, start, wish};
 use super::build_view::Request;
 use super::security_build_view::{Outcome, PlanRow, SecurityBuild};
 use super::{On, no_such_template};
@@ -53,7 +53,16 @@ pub async fn run(on: &On, args: &Args) -> anyhow::Result<()> {
     if wishes.is_empty() || args.dry_run {
         return Ok(());
     }
-    let mut outcomes = during("builds are asked for", ask(&stack, wishes)).await?;
+    let asked = async {
+        let mut outcomes = ask(&stack, wishes).await?;
+        let requests = outcomes.iter_mut().filter_map(|outcome| match outcome {
+            Outcome::Asked(request) => Some(request.as_mut()),
+            Outcome::Failed { .. } => None,
+        });
+        foresee(&stack, requests).await?;
+        anyhow::Ok(outcomes)
+    };
+    let mut outcomes = during("builds are asked for", asked).await?;
     if args.wait {
         wait(on, &stack, &mut outcomes).await;
     }
@@ -75,7 +84,7 @@ async fn ask(stack: &Stack, wishes: Vec<(RequestInput, Architecture)>) -> anyhow
         let target = Target { template: wish.template.clone(), architecture };
         let asked = Box::pin(async {
             let mut request: Request = start(&stack, &wish, architecture).await?;
-            request.planned = plan(&stack, &request).await?;
+            plan(&stack, &mut request).await?;
             anyhow::Ok(request)
         });
         Ok(match asked.await {

@@ -2,7 +2,6 @@
 
 use comfy_table::Cell;
 use prism_domain::architecture::Architecture;
-use prism_domain::build::EndingKind;
 use prism_domain::id::{BaseImageName, Target, TemplateName};
 use prism_domain::level::SecurityLevel;
 use prism_domain::problem::printable;
@@ -69,7 +68,7 @@ impl Outcome {
     /// Whether it went through, and, if it was waited for, has its image.
     pub fn went_well(&self) -> bool {
         match self {
-            Self::Asked(request) => request.ending.as_ref().is_none_or(|ended| ended.kind == EndingKind::Complete),
+            Self::Asked(request) => request.went_well(),
             Self::Failed { .. } => false,
         }
     }
@@ -181,8 +180,7 @@ fn cells(outcome: &Outcome, look: &Look) -> Option<Vec<Cell>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::build_view::planned;
-    use crate::commands::build_view::tests::{claim, request};
+    use crate::commands::build_view::tests::{claim, foreseen, request};
     use crate::look::tests::{look, plain};
     use crate::pending::gist;
     use crate::samples::{self, cve, judged, kernel, update};
@@ -217,7 +215,7 @@ mod tests {
 
     fn outcomes() -> Vec<Outcome> {
         let waiting = samples::builds().remove(2);
-        let planned = planned(waiting.id.clone(), false, &claim(), look().now);
+        let planned = foreseen(false, &claim());
         let execution = "arn:aws:states:us-east-1:123456789012:execution:prism-auto-ami-build-image:5f0c3a52".into();
         let request = Request { execution, ..request(Some(planned), None) };
         let failed = Target { template: "genomics".parse().unwrap(), ..waiting.id.target };

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use prism_aws::advisories::{self, FeedState};
 use prism_aws::base_images;
+use prism_aws::queue::Forecast;
 use prism_domain::approving::waiting_reason;
 use prism_domain::architecture::Architecture;
 use prism_domain::claim::{Held, Stage};
@@ -21,6 +22,7 @@ use prism_domain::watch::Trouble;
 use super::RECENT;
 use super::security_status_view::{Affected, Available, FeedRow, Plan, Recent, SecurityStatus, WithdrawnRow, WrongRow};
 use crate::bases::{Base, Bases};
+use crate::condition;
 use crate::fault::{warn_left_out, warn_of_unreadable};
 use crate::pending::{self, Gist, gist};
 use crate::stack::Stack;
@@ -148,7 +150,7 @@ fn plan(standing: &Standing, target: &TargetStanding, policy: &Policy, now: Time
             (Stage::Building, ..) => Plan::Running { build },
             (Stage::Waiting, _, Some(reason)) => not(format!("template is disabled: {}", printable(reason, 200))),
             (Stage::Waiting, Some(needed), None) => not(waiting_reason(needed, &held.queued)),
-            (Stage::Waiting, None, None) => turn(held, policy, now),
+            (Stage::Waiting, None, None) => turn(held, &target.forecast, now),
         };
     }
     if let Err(fault) = &standing.resolved {
@@ -161,13 +163,12 @@ fn plan(standing: &Standing, target: &TargetStanding, policy: &Policy, now: Time
     }
 }
 
-/// When it is the turn of a build that may start by itself; past its slot, what it waits for.
-fn turn(held: &Held, policy: &Policy, now: Timestamp) -> Plan {
+/// When a build that waits starts, or what it waits for where nothing lets it start.
+fn turn(held: &Held, forecast: &Forecast, now: Timestamp) -> Plan {
     let build = held.queued.build.clone();
-    let at = held.queued.slot(policy, now).at.max(now);
-    match held.parked.as_ref().filter(|parked| at == now && parked.until > now) {
-        Some(parked) => Plan::Waiting { build, reason: parked.reason.clone() },
-        None => Plan::Scheduled { build, at },
+    match condition::turn(held, forecast) {
+        (Some(at), _) if at > now => Plan::Scheduled { build, at },
+        (_, reason) => Plan::Waiting { build, reason },
     }
 }
 

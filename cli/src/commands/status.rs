@@ -152,7 +152,7 @@ fn status(facts: Facts, now: Timestamp) -> Status {
         max_concurrent_builds: all.policy.as_ref().map(|policy| policy.max_concurrent_builds),
         troubles: troubled(&all.bases, &troubles),
         activity: activity(&all.bases, &decisions, now),
-        estimated_completion: completion(&all, now),
+        estimated_completion: completion(&all),
         notes: all.policy.as_ref().map(|policy| policy.notes(now)).unwrap_or_default(),
         unreadable: all.unreadable.into_iter().map(|record| Unreadable { remedy: record.remedy(), record }).collect(),
         templates: all.templates.into_iter().map(TemplateRow::from).collect(),
@@ -167,10 +167,10 @@ fn troubled(bases: &Bases, troubles: &[Trouble]) -> Vec<Wrong> {
     all
 }
 
-/// When the last build that waits or runs will be done, if all goes as planned.
-fn completion(all: &Everything, now: Timestamp) -> Option<Timestamp> {
-    let held = all.templates.iter().flat_map(|standing| &standing.targets).filter_map(|target| target.held.as_ref());
-    held.map(|held| done_at(held, now)).max()
+/// When the last build that waits or runs will be done, if nothing else happens.
+fn completion(all: &Everything) -> Option<Timestamp> {
+    let targets = all.templates.iter().flat_map(|standing| &standing.targets);
+    targets.filter_map(|target| done_at(target.held.as_ref()?, &target.forecast)).max()
 }
 
 fn activity(bases: &Bases, decisions: &[Decision], now: Timestamp) -> Vec<Activity> {

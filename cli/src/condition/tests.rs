@@ -4,7 +4,7 @@ use prism_domain::update::{BaseImageUpdate, Direction};
 
 use super::*;
 use crate::look::tests::{look, plain};
-use crate::samples::{base, builds, channel, held, judged, last_move, patch, x86};
+use crate::samples::{base, builds, channel, forecast, held, judged, last_move, patch, x86};
 
 fn line(known: &Known) -> String {
     plain(&condition(known).line(&look()))
@@ -33,8 +33,13 @@ fn an_image_whose_base_moved_is_behind_until_a_build_of_it_is_queued() {
     };
     insta::assert_snapshot!(line(&known), @"⚠ Pending security update (high): ubuntu-22.04 moved 1 day 2 hours ago, and no build is queued yet");
     let waiting = builds().remove(2);
-    let queued = Known { held: Some(held(&waiting)), builds: vec![waiting], ..known.clone() };
-    insta::assert_snapshot!(line(&queued), @"⚠ Pending security update (high), queued for tonight (02:00 UTC, in 9 hours): python-ml-x86_64-5 waits for the off-peak window, which opens 02:00 UTC (in 9 hours)");
+    let queued = Known {
+        forecast: forecast(&held(&waiting)),
+        held: Some(held(&waiting)),
+        builds: vec![waiting],
+        ..known.clone()
+    };
+    insta::assert_snapshot!(line(&queued), @"⚠ Pending security update (high), queued for tonight (02:00 UTC, in 9 hours): python-ml-x86_64-5 waits for the off-peak window, which opens 02:00 UTC");
     let level_with_it = Known { channel: Some(channel("python-ml", "ami-00000002")), ..known };
     assert!(line(&level_with_it).starts_with("✓ Compiled"));
 }
@@ -49,7 +54,12 @@ fn an_image_that_stands_on_what_its_vendor_took_back_says_so() {
     insta::assert_snapshot!(line(&known), @"⚠ Stands on a withdrawn image: ubuntu-22.04 went back to an older one 1 day 2 hours ago, and no build is queued");
     assert_eq!(condition(&known).words(&look()), "stands on a withdrawn image");
     let waiting = builds().remove(2);
-    let queued = Known { held: Some(held(&waiting)), builds: vec![waiting], ..known.clone() };
+    let queued = Known {
+        forecast: forecast(&held(&waiting)),
+        held: Some(held(&waiting)),
+        builds: vec![waiting],
+        ..known.clone()
+    };
     assert!(line(&queued).starts_with("⚠ Stands on a withdrawn image, queued for tonight (02:00 UTC, in 9 hours): "));
     let older = Known { channel: Some(channel("python-ml", "ami-00000000")), ..known };
     assert!(line(&older).starts_with("⚠ Pending base image update"), "it never had what was taken back");

@@ -184,6 +184,7 @@ impl Planning {
             queued,
             slot,
             parked: None,
+            started_at: None,
         };
         writes.push(claims::write(&Claim {
             counter: number,

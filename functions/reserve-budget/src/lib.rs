@@ -278,7 +278,7 @@ impl ReserveBudget {
         }
         writes.push(journal::write(&id.target.template, &decision)?);
         writes.push(builds::write(&Build { frozen: Some(frozen), reservation: Some(reservation), ..build })?);
-        let held = Held { stage: Stage::Building, parked: None, ..held };
+        let held = Held { stage: Stage::Building, parked: None, started_at: Some(now), ..held };
         writes.push(claims::write(&Claim { held: Some(held), ..claim })?);
         let reserved = self.table.transact(&format!("reserving money for build {id}"), writes).await?;
         let answer = reserved.then(TurnAnswer::go("has its money"));

@@ -1,9 +1,12 @@
 //! The queue as the schedule sees it, and the answers that the state machine reads.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use prism_domain::architecture::Architecture;
-use prism_domain::claim::{Claim, Stage};
+use prism_domain::claim::{Claim, Held, Stage};
 use prism_domain::estimate::{self, Expectation, Rates};
+use prism_domain::forecast::{Foreseen, Outlook, Running, forecast};
 use prism_domain::id::{BuildId, Region, Target};
 use prism_domain::ledger::{BudgetSource, Ledger, periods};
 use prism_domain::money::MicroDollars;
@@ -73,11 +76,54 @@ impl TurnAnswer {
     }
 }
 
+/// What is foreseen of the builds that wait and run.
+#[derive(Debug, Clone, Default)]
+pub struct Forecast {
+    /// Of each build that waits.
+    pub waiting: BTreeMap<BuildId, Expected>,
+    /// When each build that runs is expected to end.
+    pub ends: BTreeMap<BuildId, Timestamp>,
+}
+
+impl Forecast {
+    /// The same, of one build alone.
+    #[must_use]
+    pub fn of(&self, build: &BuildId) -> Self {
+        let waiting = self.waiting.get_key_value(build).map(|(build, expected)| (build.clone(), expected.clone()));
+        let ends = self.ends.get_key_value(build).map(|(build, at)| (build.clone(), *at));
+        Self { waiting: waiting.into_iter().collect(), ends: ends.into_iter().collect() }
+    }
+}
+
+/// What is foreseen of a build that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// When it starts and ends. `None`: it does not start unless somebody changes something.
+    pub start: Option<Foreseen>,
+    /// What becomes of it now.
+    pub turn: Turn,
+    /// Whether a person has to approve it before it starts.
+    pub waits_for_approval: bool,
+}
+
+impl Expected {
+    /// What it waits for now, or why it ends, to stand behind its name.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match &self.turn {
+            Turn::Go { .. } => "starts now",
+            Turn::Wait { reason, .. } | Turn::Stop { reason } => reason,
+        }
+    }
+}
+
 /// Everything that the schedule decides on.
 #[derive(Debug, Clone)]
 pub struct Queue {
     /// The claims whose builds wait.
     pub waiting: Vec<Claim>,
+    /// The claims whose builds run.
+    pub running: Vec<Claim>,
     /// The claims that nobody holds.
     pub idle: Vec<Claim>,
     /// The balances of the periods that now can pay.
@@ -104,8 +150,8 @@ impl Queue {
         let is_waiting = |claim: &Claim| claim.held.as_ref().is_some_and(|held| held.stage == Stage::Waiting);
         let claims = claims::all(table).await?.logged();
         let (idle, held): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(|claim| claim.held.is_none());
-        let waiting = held.into_iter().filter(is_waiting).collect();
-        Ok(Self { waiting, idle, ledger, load })
+        let (waiting, running) = held.into_iter().partition(is_waiting);
+        Ok(Self { waiting, running, idle, ledger, load })
     }
 
     fn queued(&self) -> Vec<Queued> {
@@ -116,6 +162,26 @@ impl Queue {
     #[must_use]
     pub fn turns(&self, policy: &Policy, now: Timestamp) -> Vec<(BuildId, Turn)> {
         schedule(&self.queued(), &self.ledger, &self.load, policy, now)
+    }
+
+    /// What is foreseen of every build that waits or runs, if nothing else happens.
+    #[must_use]
+    pub fn forecast(&self, policy: &Policy, now: Timestamp) -> Forecast {
+        let running = |held: &Held| {
+            let Queued { build, demand, .. } = &held.queued;
+            Running::new(build.clone(), held.started_at, demand.expected, now)
+        };
+        let running: Vec<Running> = self.running.iter().filter_map(|claim| claim.held.as_ref().map(running)).collect();
+        let queued = self.queued();
+        let starts = forecast(&queued, &running, &self.ledger, &self.load, policy, now);
+        let turns: BTreeMap<BuildId, Turn> = self.turns(policy, now).into_iter().collect();
+        let approvals = queued.iter().filter(|queued| queued.waits_for_approval(policy).is_some());
+        let approvals: BTreeSet<&BuildId> = approvals.map(|queued| &queued.build).collect();
+        let waiting = starts.into_iter().filter_map(|Outlook { build, start }| {
+            let (turn, waits_for_approval) = (turns.get(&build)?.clone(), approvals.contains(&build));
+            Some((build, Expected { start, turn, waits_for_approval }))
+        });
+        Forecast { waiting: waiting.collect(), ends: running.into_iter().map(|one| (one.build, one.ends)).collect() }
     }
 
     /// The turn of a build that waits, with all that wait before it served first. It counts as given, whatever its claim

@@ -62,6 +62,9 @@ pub struct Held {
     pub slot: Slot,
     /// Where its execution waits for its turn.
     pub parked: Option<Parked>,
+    /// Since when it runs: when its money was reserved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
 }
 
 /// An execution that waits for its turn.

@@ -4,9 +4,10 @@ mod calendar;
 mod cheapest;
 mod player;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::duration::after;
 use crate::id::BuildId;
 use crate::ledger::{BudgetSource, Ledger};
 use crate::policy::Policy;
@@ -20,6 +21,16 @@ pub struct Running {
     pub build: BuildId,
     /// When it is expected to end.
     pub ends: Timestamp,
+}
+
+impl Running {
+    /// A build that runs since `started_at`, as far as that is known, and is expected to run for so long. One that has run for
+    /// longer is expected to take a quarter of that more.
+    #[must_use]
+    pub fn new(build: BuildId, started_at: Option<Timestamp>, expected: SignedDuration, now: Timestamp) -> Self {
+        let ends = after(started_at.unwrap_or(now), expected);
+        Self { build, ends: if ends > now { ends } else { after(now, expected / 4) } }
+    }
 }
 
 /// What is foreseen of a build that waits.

@@ -124,11 +124,11 @@ pub fn slot(permit: &Permit, expected: SignedDuration, policy: &Policy, now: Tim
         Some(window) if window.at <= now => (now, format!("starts now, in {}", window.in_window)),
         Some(window) => {
             let soaks = soak.map(|soak| format!("{}, and ", soak.sentence())).unwrap_or_default();
-            let opens = told(&window.zone, window.at, now);
+            let opens = window.zone.clock(window.at, now);
             (window.at, format!("waits {soaks}for {}, which opens {opens}", window.in_window))
         }
         None if let Some(soak) = soak => {
-            (from, format!("waits {}: {}", soak.sentence(), told(&policy.zone, from, now)))
+            (from, format!("waits {}: {}", soak.sentence(), policy.zone.clock(from, now)))
         }
         None if source == BudgetSource::Emergency => {
             (now, "starts at once on emergency money, since it is critical".to_owned())
@@ -163,7 +163,7 @@ fn too_late(window: &Start, latest: Timestamp, deadline: Timestamp, now: Timesta
 }
 
 fn starts(zone: &Zone, at: Timestamp, now: Timestamp) -> String {
-    if at <= now { "starts now".to_owned() } else { format!("starts {}", told(zone, at, now)) }
+    if at <= now { "starts now".to_owned() } else { format!("starts {}", zone.clock(at, now)) }
 }
 
 /// An instant by the clock of `zone` and from `now`: `02:00 UTC (in 9 hours)`.

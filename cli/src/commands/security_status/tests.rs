@@ -1,9 +1,11 @@
 use prism_aws::advisories::FeedFailure;
 use prism_domain::assessment::FixedCve;
 use prism_domain::due::{HeldBack, Rebuild};
+use prism_domain::forecast::Foreseen;
 use prism_domain::id::TrackedImageId;
 use prism_domain::level::SecurityLevel;
 use prism_domain::patch::Patch;
+use prism_domain::schedule::Turn;
 use prism_domain::watch::TroubleKind;
 
 use super::*;
@@ -245,32 +247,25 @@ fn base_images_that_nobody_has_looked_at_for_long_are_told() {
 }
 
 #[test]
-fn a_build_is_scheduled_for_its_slot_however_often_it_wakes_before_and_waits_once_that_has_come() {
+fn a_build_is_scheduled_for_the_start_that_is_foreseen_and_waits_where_there_is_none() {
     let mut facts = facts(&[critical()]);
-    let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
-    held.queued.demand.deadline = at("2026-12-23T17:00:00Z");
-    held.queued.demand.not_before = Some(prism_domain::soak::Soak {
-        until: at("2026-11-26T17:00:00Z"),
-        update: critical().id,
-        age: jiff::SignedDuration::from_hours(72),
-    });
+    let build = facts.all.templates[1].targets[0].held.as_ref().unwrap().queued.build.clone();
+    let reason = "waits for next month's emergency budget".to_owned();
+    let foresee = |facts: &mut Facts, start: Option<&str>| {
+        let target = &mut facts.all.templates[1].targets[0];
+        let expected = target.forecast.waiting.get_mut(&build).unwrap();
+        expected.start = start.map(|start| Foreseen { at: at(start), ..expected.start.unwrap() });
+        expected.turn = Turn::Wait { until: at("2026-11-24T17:00:00Z"), reason: reason.clone() };
+    };
     let plan_of = |facts: &Facts| plan_of(facts, "python-ml");
-    let build = held.queued.build.clone();
+    foresee(&mut facts, Some("2026-11-27T02:00:00Z"));
     let slot = at("2026-11-27T02:00:00Z");
     assert_eq!(plan_of(&facts), Plan::Scheduled { build: build.clone(), at: slot }, "it parks for a day at most");
-
-    let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
-    held.queued.demand.urgency = prism_domain::level::Urgency::Critical;
-    let reason = "waits for a free builder: 2 of 2 builds are running".to_owned();
-    held.parked.as_mut().unwrap().reason.clone_from(&reason);
-    assert_eq!(plan_of(&facts), Plan::Waiting { build: build.clone(), reason });
+    foresee(&mut facts, None);
+    assert_eq!(plan_of(&facts), Plan::Waiting { build: build.clone(), reason: reason.clone() });
     let told = told(&facts);
-    let line = "Auto-rebuild waiting for python-ml: it waits for a free builder: 2 of 2 builds are running\n";
+    let line = "Auto-rebuild waiting for python-ml: it waits for next month's emergency budget\n";
     assert!(told.contains(line) && !told.contains("scheduled"), "{told}");
-
-    let held = facts.all.templates[1].targets[0].held.as_mut().unwrap();
-    held.parked = None;
-    assert_eq!(plan_of(&facts), Plan::Scheduled { build, at: look().now });
 }
 
 /// The image of the template's build lacks these fixes.

@@ -243,7 +243,7 @@ fn an_urgent_request_that_waits_for_approval_holds_up_no_update_that_needs_none(
     let turn = |queued: &Queued, now| turn_of(queued, &Ledger::default(), &Load::default(), &policy(), at(now));
     let starts = |queued: &Queued| turn(queued, NOW);
     let Turn::Wait { reason, .. } = starts(&joined_urgently(SecurityLevel::High)) else { panic!() };
-    insta::assert_snapshot!(reason, @"starts 20:15 UTC (in 3 hours) to be done by 21:00 UTC: the off-peak window, which opens 02:00 UTC, would be too late; to start it at once: prism builds approve python-ml-x86_64-17");
+    insta::assert_snapshot!(reason, @"starts 20:15 UTC to be done by 21:00 UTC: the off-peak window, which opens 02:00 UTC, would be too late; to start it at once: prism builds approve python-ml-x86_64-17");
     let Turn::Go { source, .. } = turn(&joined_urgently(SecurityLevel::High), "2026-11-23T20:15:00Z") else { panic!() };
     assert_eq!(source, BudgetSource::Daily, "not on emergency money");
     let Turn::Wait { reason, .. } = starts(&joined_urgently(SecurityLevel::Low)) else { panic!() };

@@ -295,13 +295,13 @@ impl<'a> Player<'a> {
     fn put(&mut self, index: usize, conditions: Option<Conditions>) {
         let waiting = &mut self.waiting[index];
         let group = &mut self.groups[waiting.group];
-        let class = conditions.map(|conditions| match group.conditions.get(&conditions) {
-            Some(class) => *class,
-            None => {
-                group.conditions.insert(conditions.clone(), group.classes.len());
-                group.classes.push((conditions, Cheapest::new(group.members.len())));
-                group.classes.len() - 1
+        let class = conditions.map(|conditions| {
+            if let Some(class) = group.conditions.get(&conditions) {
+                return *class;
             }
+            group.conditions.insert(conditions.clone(), group.classes.len());
+            group.classes.push((conditions, Cheapest::new(group.members.len())));
+            group.classes.len() - 1
         });
         if class == waiting.class {
             return;

@@ -28,9 +28,9 @@ fn urgency_and_priority_decide_when_and_who_pays() {
     insta::assert_snapshot!(told(&demand(Urgency::Critical, 100), &policy, NOW),
         @"2026-11-23T17:00:00Z emergency: starts at once on emergency money, since it is critical");
     insta::assert_snapshot!(told(&demand(Urgency::High, 90), &policy, NOW),
-        @"2026-11-24T02:00:00Z daily: waits for the off-peak window, which opens 02:00 UTC (in 9 hours)");
+        @"2026-11-24T02:00:00Z daily: waits for the off-peak window, which opens 02:00 UTC");
     insta::assert_snapshot!(told(&demand(Urgency::Normal, 70), &policy, NOW),
-        @"2026-11-24T02:00:00Z daily: waits for the off-peak window, which opens 02:00 UTC (in 9 hours)");
+        @"2026-11-24T02:00:00Z daily: waits for the off-peak window, which opens 02:00 UTC");
     insta::assert_snapshot!(told(&demand(Urgency::Normal, 69), &policy, NOW),
         @"2026-11-23T17:00:00Z monthly: starts as soon as the monthly budget allows");
     insta::assert_snapshot!(told(&demand(Urgency::High, 90), &policy, "2026-11-24T03:00:00Z"),
@@ -41,7 +41,7 @@ fn urgency_and_priority_decide_when_and_who_pays() {
 fn an_urgent_window_is_for_high_urgency_alone() {
     let policy = Policy { urgent_window: Some("20:00-22:00 America/New_York".parse().unwrap()), ..Policy::default() };
     insta::assert_snapshot!(told(&demand(Urgency::High, 90), &policy, NOW),
-        @"2026-11-24T01:00:00Z daily: waits for the urgent window, which opens 20:00 America/New_York (in 8 hours)");
+        @"2026-11-24T01:00:00Z daily: waits for the urgent window, which opens 20:00 America/New_York");
     assert_eq!(slot_of(&demand(Urgency::Normal, 80), &policy, now()).at, at("2026-11-24T02:00:00Z"));
 }
 
@@ -51,7 +51,7 @@ fn a_window_that_opens_too_late_is_not_waited_for() {
     let mut high = demand(Urgency::High, 90);
     high.deadline = at("2026-11-23T23:00:00Z");
     insta::assert_snapshot!(told(&high, &policy, NOW),
-        @"2026-11-23T22:15:00Z daily: starts 22:15 UTC (in 5 hours) to be done by 23:00 UTC: the off-peak window, which opens 02:00 UTC, would be too late");
+        @"2026-11-23T22:15:00Z daily: starts 22:15 UTC to be done by 23:00 UTC: the off-peak window, which opens 02:00 UTC, would be too late");
     high.deadline = at("2026-11-23T17:30:00Z");
     insta::assert_snapshot!(told(&high, &policy, NOW),
         @"2026-11-23T17:00:00Z daily: starts now to be done by 17:30 UTC: the off-peak window, which opens 02:00 UTC, would be too late");
@@ -76,7 +76,7 @@ fn popularity_keeps_to_the_quiet_hours_whatever_its_deadline() {
 fn who_prefers_the_quiet_hours_has_every_other_build_wait_for_them() {
     let policy = Policy { prefer_off_peak: true, ..Policy::default() };
     insta::assert_snapshot!(told(&demand(Urgency::Normal, 60), &policy, NOW),
-        @"2026-11-24T02:00:00Z monthly: waits for the off-peak window, which opens 02:00 UTC (in 9 hours)");
+        @"2026-11-24T02:00:00Z monthly: waits for the off-peak window, which opens 02:00 UTC");
     assert_eq!(slot_of(&demand(Urgency::Critical, 100), &policy, now()).at, now());
 }
 
@@ -86,7 +86,7 @@ fn a_break_that_prepares_the_semester_is_quiet_all_day() {
     let winter = serde_json::json!([{"name": "winter", "from": "2026-11-24", "to": "2026-12-31"}]);
     policy.breaks = serde_json::from_value(winter).unwrap();
     insta::assert_snapshot!(told(&demand(Urgency::Normal, 80), &policy, NOW),
-        @"2026-11-24T00:00:00Z daily: waits for the winter break's window, which opens 00:00 UTC (in 7 hours)");
+        @"2026-11-24T00:00:00Z daily: waits for the winter break's window, which opens 00:00 UTC");
     insta::assert_snapshot!(told(&demand(Urgency::Normal, 80), &policy, "2026-12-31T23:00:00Z"),
         @"2026-12-31T23:00:00Z daily: starts now, in the winter break's window");
     assert_eq!(
@@ -113,12 +113,12 @@ fn a_build_waits_until_its_base_image_has_been_out_long_enough() {
     let policy = Policy::default();
     let normal = soaking(Urgency::Normal, 60, "2026-11-25T12:00:00Z");
     insta::assert_snapshot!(told(&normal, &policy, NOW),
-        @"2026-11-25T12:00:00Z monthly: waits until ubuntu-22.04 has been out for 2 days: 12:00 UTC on 2026-11-25 (in 1 day 19 hours)");
+        @"2026-11-25T12:00:00Z monthly: waits until ubuntu-22.04 has been out for 2 days: 12:00 UTC on 2026-11-25");
     let high = soaking(Urgency::High, 90, "2026-11-25T12:00:00Z");
     insta::assert_snapshot!(told(&high, &policy, NOW),
-        @"2026-11-26T02:00:00Z daily: waits until ubuntu-22.04 has been out for 2 days, and for the off-peak window, which opens 02:00 UTC on 2026-11-26 (in 2 days)");
+        @"2026-11-26T02:00:00Z daily: waits until ubuntu-22.04 has been out for 2 days, and for the off-peak window, which opens 02:00 UTC on 2026-11-26");
     insta::assert_snapshot!(told(&high, &policy, "2026-11-25T12:00:00Z"),
-        @"2026-11-26T02:00:00Z daily: waits for the off-peak window, which opens 02:00 UTC (in 14 hours)");
+        @"2026-11-26T02:00:00Z daily: waits for the off-peak window, which opens 02:00 UTC");
     let critical = soaking(Urgency::Critical, 100, "2026-11-25T12:00:00Z");
     assert_eq!(slot_of(&critical, &policy, now()).at, now(), "it waits for nobody to meet it first");
 }
@@ -129,7 +129,7 @@ fn a_deadline_comes_before_how_long_a_base_image_has_been_out() {
     let mut high = soaking(Urgency::High, 90, "2026-11-25T12:00:00Z");
     high.deadline = at("2026-11-24T17:00:00Z");
     insta::assert_snapshot!(told(&high, &policy, NOW),
-        @"2026-11-24T16:15:00Z daily: starts 16:15 UTC (in 23 hours) to be done by 17:00 UTC on 2026-11-24, though ubuntu-22.04 will not have been out for 2 days by then");
+        @"2026-11-24T16:15:00Z daily: starts 16:15 UTC to be done by 17:00 UTC on 2026-11-24, though ubuntu-22.04 will not have been out for 2 days by then");
     insta::assert_snapshot!(told(&high, &policy, "2026-11-24T18:00:00Z"),
         @"2026-11-24T18:00:00Z daily: starts now, since it was due by 17:00 UTC, though ubuntu-22.04 has not been out for 2 days yet");
 }
