@@ -34,7 +34,7 @@ test: build ## unit, property, snapshot and whole-system tests
 		cargo test --workspace --locked --quiet
 	@touch target/snapshots; unused=$$(comm -23 <(find $(CURDIR)/{cli,functions,shared} -name '*.snap' | sort) \
 		<(sort -u target/snapshots)); test -z "$$unused" || { echo "no test reads: $$unused"; exit 1; }
-	@.venv/bin/python -m pytest -q --numprocesses 2 --dist loadscope --durations 15 tests
+	@.venv/bin/python -m pytest -q --numprocesses 3 --dist loadscope --durations 15 tests
 
 .PHONY: test-long
 test-long: build ## the tests that take minutes each

@@ -20,7 +20,7 @@ use prism_domain::patch::Patch;
 use prism_domain::policy::Policy;
 use prism_domain::queued::Queued;
 use prism_domain::request::{CompilationRequest, RequestInput, compile_request};
-use prism_domain::schedule::Turn;
+use prism_domain::schedule::{Turn, WaitsFor};
 use prism_domain::seen_image::SeenImage;
 use prism_domain::slot::{Demand, Slot};
 use prism_domain::update::{BaseImageUpdate, Context, Direction, Observation, Quarantine, TrackedImage, observe};
@@ -163,7 +163,7 @@ pub fn held(build: &Build) -> Held {
             ends: None,
         },
         slot: Slot { at: until, source: BudgetSource::Daily, reason: reason.clone() },
-        parked: Some(Parked { until, reason }),
+        parked: Some(Parked { until, waits_for: None, reason }),
         started_at: None,
     }
 }
@@ -173,7 +173,7 @@ pub fn forecast(held: &Held) -> Forecast {
     let build = held.queued.build.clone();
     let Slot { at, source, reason } = held.slot.clone();
     let start = Foreseen { at, ends: after(at, held.queued.demand.expected), source };
-    let turn = Turn::Wait { until: at, reason };
+    let turn = Turn::Wait { until: at, waits_for: WaitsFor::Slot, reason };
     let expected = Expected { start: Some(start), turn, waits_for_approval: false };
     Forecast { waiting: [(build, expected)].into(), ends: [].into() }
 }

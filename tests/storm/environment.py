@@ -130,7 +130,7 @@ class Environment:
         return [one for one in held if stage in (None, one["held"]["stage"])]
 
     def waiting_for_approval(self) -> list:
-        return [one for one in self.claims("waiting") if "approval" in (one["held"]["parked"] or {}).get("reason", "")]
+        return [one for one in self.claims("waiting") if "approv" in (one["held"]["parked"] or {}).get("reason", "")]
 
     def template_of(self, name: str):
         return next(one for one in (*self.templates, *self.victims) if one.name == name)

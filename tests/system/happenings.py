@@ -156,7 +156,7 @@ def _granted(world, kill):
 
 
 def _told(world, kill):
-    world.policy(emergency_needs_approval=True)
+    world.policy(emergency_needs_approval=True, emergency_overflow=False)
     template = world.template()
     template.built()
     world.publish(template.base)

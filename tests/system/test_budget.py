@@ -131,6 +131,7 @@ def test_a_build_that_waits_wakes_by_itself_though_nobody_calls(world):
     try:
         template.will("succeed")
         world.set_clock("02:00")
+        world.advance("1h")
         world.until(lambda: template.endings() == ["complete", "complete"])
     finally:
         scheduler.update_schedule(**kept, State="ENABLED")

@@ -1,6 +1,6 @@
 """One more request never makes a build later: it keeps what each of its requests lets it do."""
 
-from tests.system.test_budget import left
+from tests.system.test_budget import limits
 from tests.system.test_due import lacking
 
 
@@ -8,7 +8,7 @@ def test_a_rebuild_for_tonight_stays_for_tonight_if_somebody_asks_urgently_and_e
     template = lacking(world, "high")
     waiting = world.look(template)
     assert "off-peak window" in template.waits()["reason"]
-    world.policy(budgets=left(world, "emergency", 0.1))
+    world.policy(budgets=limits(emergency=0))
     world.start(template, urgent=True)
     world.until(lambda: len(template.builds()) == 3)
     assert world.ended(waiting)["status"] == "SUCCEEDED", "another takes its place"
@@ -22,10 +22,10 @@ def test_a_rebuild_for_tonight_stays_for_tonight_if_somebody_asks_urgently_and_e
 
 def test_a_critical_fix_that_emergency_money_does_not_pay_for_is_built_like_a_high_one_unless_the_policy_says_no(world):
     template = lacking(world, "critical")
-    world.policy(budgets=left(world, "emergency", 0.1), emergency_overflow=False)
+    world.policy(budgets=limits(emergency=0), emergency_overflow=False)
     world.look(template)
     assert "emergency budget" in template.waits()["reason"]
-    world.policy(budgets=left(world, "emergency", 0.1))
+    world.policy(budgets=limits(emergency=0))
     world.invoke("schedule-builds")
     template.will("succeed")
     # It is due four hours after it was found, and the off-peak window would be too late.

@@ -323,7 +323,11 @@ impl PlanBuild {
         };
         let waits = claim.held.filter(|held| held.stage == Stage::Waiting && held.queued.build == record.build);
         let turn = match waits {
-            Some(held) => TurnAnswer::of(&Queue::turn_of(&self.table, &held.queued, &policy, now).await?, now),
+            // The gate, which decides, looks who is before it.
+            Some(held) => {
+                let turn = Queue::turn_alone(&self.table, &held.queued, &policy, now).await?;
+                TurnAnswer::of(&turn, &held.queued.build, now)
+            }
             // It has come further, or was replaced: reserve-budget says which.
             None => TurnAnswer::go("it no longer waits"),
         };

@@ -52,6 +52,9 @@ pub struct Input {
     execution: String,
     /// Its build.
     build_id: BuildId,
+    /// Whether schedule-builds has granted it its turn.
+    #[serde(default)]
+    granted: bool,
 }
 
 /// A build that waits for its turn, and the claim that it holds.
@@ -113,7 +116,7 @@ impl ReserveBudget {
         if let Some(reason) = queued.stopped() {
             return self.hold_back(&waiting, queued, TurnAnswer::stop(reason), now).await;
         }
-        match Box::pin(self.decide(waiting.clone(), now)).await {
+        match Box::pin(self.decide(waiting.clone(), input.granted, now)).await {
             // Its claim can be read, so that it waits there: whoever mends the record finds it, and wakes it.
             Err(Error::Unreadable(record)) => {
                 let reason = format!("waits, since {record}");
@@ -125,7 +128,7 @@ impl ReserveBudget {
     }
 
     /// The turn of a build that waits, and what becomes of that. `None`: what was read has changed meanwhile.
-    async fn decide(&self, mut waiting: Waiting, now: Timestamp) -> Result<Option<TurnAnswer>> {
+    async fn decide(&self, mut waiting: Waiting, granted: bool, now: Timestamp) -> Result<Option<TurnAnswer>> {
         let policy = policies::current(&self.table).await?;
         let mut queued = waiting.held.queued.clone();
         let build = &mut waiting.build;
@@ -150,12 +153,15 @@ impl ReserveBudget {
         // It was queued with the template, the regions and the policy of then.
         let base_image = &content.frozen.base_image_id;
         let queued = queued.frozen_as(base_image, content.expected, build.request.max_cost(&policy));
-        match Queue::turn_of(&self.table, &queued, &policy, now).await? {
+        match Queue::turn_of(&self.table, &queued, granted, &policy, now).await? {
             Turn::Go { source, bookings } => {
                 waiting.held.queued = queued;
                 self.reserve(waiting, content, (source, &bookings), &policy, now).await
             }
-            turn => self.hold_back(&waiting, queued, TurnAnswer::of(&turn, now), now).await,
+            turn => {
+                let answer = TurnAnswer::of(&turn, &queued.build, now);
+                self.hold_back(&waiting, queued, answer, now).await
+            }
         }
     }
 

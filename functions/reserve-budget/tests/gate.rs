@@ -2,6 +2,7 @@
 
 use plan_build::PlanBuild;
 use prism_aws::keys::{self, Key};
+use prism_domain::id::Target;
 use prism_testing::{Aws, EXECUTION, ami, target};
 use reserve_budget::ReserveBudget;
 use serde_json::{Value, json};
@@ -32,6 +33,34 @@ async fn a_build_whose_time_has_come_reserves_its_money_and_is_frozen() {
     assert_eq!(aws.get(&day()).unwrap()["committed"], *reserved);
     assert_eq!(aws.get(&keys::running()).unwrap()["count"], json!(1));
     assert_eq!(aws.claim()["held"]["stage"], json!("building"));
+}
+
+#[tokio::test]
+async fn who_is_more_urgent_goes_first_unless_the_queue_was_just_looked_over_and_the_turn_is_granted() {
+    let aws = waiting().await;
+    aws.put(&keys::policy(), &json!({ "version": 1, "max_concurrent_builds": 1 }));
+    let other: Target = Target { template: "other".parse().unwrap(), ..target() };
+    let mut claim = aws.claim();
+    claim["target"] = json!(other);
+    claim["held"]["queued"]["build"] = json!(other.build(1));
+    claim["held"]["queued"]["demand"]["urgency"] = json!("critical");
+    claim["held"]["queued"]["permits"][0]["urgency"] = json!("critical");
+    aws.put(&keys::claim(&other), &claim);
+    let answer = decided(&aws).await;
+    assert_eq!(answer["answer"], json!("wait"));
+    assert!(answer["reason"].as_str().unwrap().contains("1 is about to start"), "{answer}");
+    let granted = json!({ "build_id": "lab-x86_64-2", "execution": EXECUTION, "granted": true });
+    assert_eq!(aws.ask::<ReserveBudget>(granted, NIGHT).await["answer"], json!("go"));
+}
+
+#[tokio::test]
+async fn a_build_that_waits_comes_to_the_gate_by_itself_within_the_hour_after_its_time() {
+    let aws = waiting().await;
+    let input = json!({ "build_id": "lab-x86_64-2", "execution": EXECUTION });
+    let answer = aws.ask::<ReserveBudget>(input, "2026-11-24T01:00:00Z").await;
+    assert_eq!((&answer["until"], &answer["waits_for"]), (&json!(NIGHT), &json!("slot")));
+    let minutes = answer["wait_seconds"].as_i64().unwrap() / 60;
+    assert!((60 + 15..60 + 45).contains(&minutes), "{minutes}");
 }
 
 #[tokio::test]

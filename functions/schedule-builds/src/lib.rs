@@ -8,11 +8,13 @@ use prism_aws::environment::Environment;
 use prism_aws::error::Result;
 use prism_aws::queue::Queue;
 use prism_aws::runtime::Function;
-use prism_aws::table::Table;
+use prism_aws::table::{Applied, Table};
 use prism_aws::tokens::{self, Awaits};
 use prism_aws::workflow::Workflow;
-use prism_aws::{looks, policies};
-use prism_domain::claim::Held;
+use prism_aws::{claims, journal, looks, policies};
+use prism_domain::claim::{Claim, Held, Parked};
+use prism_domain::decision::{Decision, DecisionKind};
+use prism_domain::schedule::Turn;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -51,12 +53,17 @@ impl Function for ScheduleBuilds {
         let mut woken = 0;
         let mut failed = None;
         for (build, turn) in queue.turns(&policy, now) {
-            let mut held = queue.waiting.iter().filter_map(|claim| claim.held.as_ref());
-            let Some(held) = held.find(|held| held.queued.build == build) else { continue };
-            if !turn.is_news(held.parked.as_ref().map(|parked| parked.until)) {
-                continue;
-            }
-            match self.wake(held).await {
+            let claim =
+                queue.waiting.iter().find(|claim| claim.held.as_ref().is_some_and(|held| held.queued.build == build));
+            let Some((claim, held)) = claim.and_then(|claim| Some((claim, claim.held.as_ref()?))) else { continue };
+            let parked = held.parked.as_ref().and_then(|parked| turn.parked_anew(parked));
+            let done = match (&turn, parked) {
+                (Turn::Go { .. }, _) => self.wake(held, true).await,
+                (Turn::Stop { .. }, _) => self.wake(held, false).await,
+                (Turn::Wait { .. }, Some(parked)) => self.park(claim, held, parked, now).await.map(|()| false),
+                (Turn::Wait { .. }, None) => continue,
+            };
+            match done {
                 Ok(answered) => woken += usize::from(answered),
                 // One that can't be woken does not keep the others asleep.
                 Err(error) => {
@@ -76,14 +83,33 @@ impl Function for ScheduleBuilds {
 
 impl ScheduleBuilds {
     /// Has a build look at the gate, which decides again: what wakes it is no more than a hint. Answers whether it was
-    /// parked: one that is not is on its way to the gate by itself.
-    async fn wake(&self, held: &Held) -> Result<bool> {
+    /// parked: one that is not is on its way to the gate by itself. `granted`: it is its turn, and the gate need not read the
+    /// queue again.
+    async fn wake(&self, held: &Held, granted: bool) -> Result<bool> {
         if held.parked.is_none() {
             return Ok(false);
         }
         let Some(token) = tokens::of(&self.table, &held.queued.build, Awaits::Turn).await? else { return Ok(false) };
-        self.workflow.succeed(&token, &json!({})).await?;
+        self.workflow.succeed(&token, &json!({ "granted": granted })).await?;
         tracing::info!(build_id = %held.queued.build, "woken");
         Ok(true)
+    }
+
+    /// Says on the claim of a build, and in the journal, what it waits for by now. It stays parked.
+    async fn park(&self, claim: &Claim, held: &Held, parked: Parked, now: Timestamp) -> Result<()> {
+        let build = &held.queued.build;
+        let decision = Decision {
+            kind: DecisionKind::Defer,
+            subject: build.to_string(),
+            reasons: vec![format!("it {}", parked.reason)],
+            inputs: json!({ "until": parked.until, "estimate": held.queued.estimate, "max_cost": held.queued.max_cost }),
+            at: now,
+        };
+        let held = Held { parked: Some(parked), ..held.clone() };
+        let claim = Claim { held: Some(held), ..claim.clone() };
+        let writes = vec![claims::write(&claim)?, journal::write(&build.target.template, &decision)?];
+        // Lost: it has been woken, joined or stopped since, and whoever did that says what it waits for.
+        let _: Applied = self.table.transact(&format!("saying what build {build} waits for"), writes).await?;
+        Ok(())
     }
 }

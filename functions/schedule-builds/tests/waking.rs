@@ -33,9 +33,15 @@ async fn a_build_is_woken_when_its_turn_has_come_and_not_before() {
 }
 
 #[tokio::test]
-async fn a_build_that_could_start_sooner_than_it_says_is_woken() {
+async fn a_build_that_could_start_sooner_than_its_claim_says_stays_parked_and_its_claim_says_so() {
     let aws = parked(NEXT_NIGHT).await;
-    assert_eq!(looked(&aws, NOW).await["woken"], json!(1), "it decides again what it waits for");
+    assert_eq!(looked(&aws, NOW).await["woken"], json!(0));
+    let parked = aws.get(&keys::claim(&target())).unwrap()["held"]["parked"].clone();
+    assert_eq!((&parked["until"], &parked["waits_for"]), (&json!(NIGHT), &json!("slot")));
+    let revision = |aws: &Aws| aws.get(&keys::claim(&target())).unwrap()["revision"].clone();
+    let before = revision(&aws);
+    looked(&aws, NOW).await;
+    assert_eq!(revision(&aws), before, "it is said once");
 }
 
 #[tokio::test]

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prism_domain::architecture::Architecture;
 use prism_domain::claim::{Claim, Held, Stage};
 use prism_domain::estimate::{self, Expectation, Rates};
 use prism_domain::forecast::{Foreseen, Outlook, Running, forecast};
+use prism_domain::hash::spread;
 use prism_domain::id::{BuildId, Region, Target};
 use prism_domain::ledger::{BudgetSource, Ledger, periods};
 use prism_domain::money::MicroDollars;
 use prism_domain::policy::Policy;
 use prism_domain::queued::Queued;
-use prism_domain::schedule::{Load, Turn, schedule, turn_in_queue, turn_of};
+use prism_domain::schedule::{Load, Turn, WaitsFor, schedule, turn_in_queue, turn_of};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
@@ -29,9 +30,19 @@ pub struct TurnAnswer {
     pub reason: String,
     /// When it wakes by itself, if it waits.
     pub until: Option<Timestamp>,
-    /// How long that is, in seconds: at least 1, and at most a day.
+    /// What it waits for, if the schedule says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<WaitsFor>,
+    /// After how many seconds it comes to the gate by itself: at least 1.
     pub wait_seconds: Option<i64>,
 }
+
+/// For how long after its time a build that the schedule lets wait stays parked, should schedule-builds not wake it: three
+/// looks, and well within a window.
+const UNWOKEN: SignedDuration = SignedDuration::from_mins(15);
+
+/// Over how many seconds builds come to the gate by themselves that have the same time.
+const SPREAD: u64 = 1800;
 
 /// What the state machine does next, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,29 +60,37 @@ impl TurnAnswer {
     /// The build goes on.
     #[must_use]
     pub fn go(reason: impl Into<String>) -> Self {
-        Self { answer: Answer::Go, reason: reason.into(), until: None, wait_seconds: None }
+        Self { answer: Answer::Go, reason: reason.into(), until: None, waits_for: None, wait_seconds: None }
     }
 
     /// The build ends.
     #[must_use]
     pub fn stop(reason: impl Into<String>) -> Self {
-        Self { answer: Answer::Stop, reason: reason.into(), until: None, wait_seconds: None }
+        Self { answer: Answer::Stop, reason: reason.into(), until: None, waits_for: None, wait_seconds: None }
     }
 
-    /// The build waits.
+    /// The build waits, and comes to the gate by itself then.
     #[must_use]
     pub fn wait(until: Timestamp, reason: impl Into<String>, now: Timestamp) -> Self {
         let seconds = now.duration_until(until).as_secs().clamp(1, 24 * 3600);
-        Self { answer: Answer::Wait, reason: reason.into(), until: Some(until), wait_seconds: Some(seconds) }
+        let (reason, until) = (reason.into(), Some(until));
+        Self { answer: Answer::Wait, reason, until, waits_for: None, wait_seconds: Some(seconds) }
     }
 
-    /// What a turn of the schedule means for the state machine.
+    /// What a turn of the schedule means for the state machine. schedule-builds wakes a build that waits, in the order of
+    /// the queue. Should it not, the build comes to the gate by itself within the hour, and not all that wait for the same
+    /// window at the same moment.
     #[must_use]
-    pub fn of(turn: &Turn, now: Timestamp) -> Self {
+    pub fn of(turn: &Turn, build: &BuildId, now: Timestamp) -> Self {
         match turn {
             Turn::Go { .. } => Self::go("has its turn"),
-            Turn::Wait { until, reason } => Self::wait(*until, reason, now),
             Turn::Stop { reason } => Self::stop(reason),
+            Turn::Wait { until, waits_for, reason } => {
+                let wait = Self::wait(*until, reason, now);
+                let late = UNWOKEN.as_secs() + spread(&build.to_string(), SPREAD).cast_signed();
+                let wait_seconds = wait.wait_seconds.map(|seconds| seconds + late);
+                Self { waits_for: Some(*waits_for), wait_seconds, ..wait }
+            }
         }
     }
 }
@@ -188,19 +207,36 @@ impl Queue {
     /// says.
     ///
     /// What it would wait for alone (its window, a person, money, a builder) it waits for in the queue as well, so that the
-    /// queue is read only for one that could go: of ten thousand that wait for the night, none reads all the others.
+    /// queue is read only for one that could go: of ten thousand that wait for the night, none reads all the others. Nor does
+    /// one that schedule-builds, which has just read the queue, has `granted` its turn.
     ///
     /// # Errors
     ///
     /// If AWS fails.
-    pub async fn turn_of(table: &Table, queued: &Queued, policy: &Policy, now: Timestamp) -> Result<Turn> {
+    pub async fn turn_of(
+        table: &Table,
+        queued: &Queued,
+        granted: bool,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Turn> {
         let (ledger, load) = means(table, policy, now).await?;
         let alone = turn_of(queued, &ledger, &load, policy, now);
-        if !matches!(alone, Turn::Go { .. }) {
+        if granted || !matches!(alone, Turn::Go { .. }) {
             return Ok(alone);
         }
         let queue = Self::after(table, (ledger, load)).await?;
         Ok(turn_in_queue(&queue.queued(), queued, &queue.ledger, &queue.load, policy, now))
+    }
+
+    /// The turn of a build, if no other one waited.
+    ///
+    /// # Errors
+    ///
+    /// If AWS fails.
+    pub async fn turn_alone(table: &Table, queued: &Queued, policy: &Policy, now: Timestamp) -> Result<Turn> {
+        let (ledger, load) = means(table, policy, now).await?;
+        Ok(turn_of(queued, &ledger, &load, policy, now))
     }
 }
 

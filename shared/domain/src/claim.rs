@@ -11,6 +11,7 @@ use crate::level::Urgency;
 use crate::permit::Permit;
 use crate::queued::Queued;
 use crate::request::{BuildTrigger, CompilationRequest, RequestInput, looser};
+use crate::schedule::WaitsFor;
 use crate::slot::{Demand, Slot};
 
 /// The claim of a target. It outlives its builds, since it counts them.
@@ -70,9 +71,12 @@ pub struct Held {
 /// An execution that waits for its turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
-    /// When it wakes by itself.
+    /// When it is looked at again at the latest.
     pub until: Timestamp,
-    /// What it waits for, in plain words.
+    /// What it waits for. Nothing, in items of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<WaitsFor>,
+    /// The same in plain words.
     pub reason: String,
 }
 

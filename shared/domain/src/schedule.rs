@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::approving::{Needed, needs_approval, waiting_reason};
+use crate::claim::Parked;
 use crate::duration::after;
 use crate::id::BuildId;
 use crate::ledger::{Booking, BudgetSource, Ledger, Period, Shortfall, check};
@@ -128,6 +129,26 @@ impl Load {
     }
 }
 
+/// What a build waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitsFor {
+    /// A person's approval.
+    Approval,
+    /// Its slot: a window, or its base image to have been out long enough.
+    Slot,
+    /// Another image of its base image, since the current one is gone.
+    BaseImage,
+    /// The first builds on its base image.
+    Trial,
+    /// A record that cannot be read to be mended.
+    Record,
+    /// Money.
+    Money,
+    /// A free builder.
+    Builder,
+}
+
 /// What becomes of a build now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "turn")]
@@ -143,7 +164,9 @@ pub enum Turn {
     Wait {
         /// When to look again at the latest; after now, and at most a day on.
         until: Timestamp,
-        /// What for, to stand behind the build's name.
+        /// What for.
+        waits_for: WaitsFor,
+        /// The same in words, to stand behind the build's name.
         reason: String,
     },
     /// It ends.
@@ -154,14 +177,12 @@ pub enum Turn {
 }
 
 impl Turn {
-    /// Whether a build has to be woken for this turn. `parked_until`: when it wakes by itself, if it is parked. A build that
-    /// goes or stops is woken, and so is one that would now wait for less long: it waits for something else by now.
+    /// What a build that is parked waits for by now, if that is something else, or comes sooner, than what its claim says.
     #[must_use]
-    pub fn is_news(&self, parked_until: Option<Timestamp>) -> bool {
-        match self {
-            Self::Go { .. } | Self::Stop { .. } => true,
-            Self::Wait { until, .. } => parked_until.is_some_and(|at| *until < at),
-        }
+    pub fn parked_anew(&self, parked: &Parked) -> Option<Parked> {
+        let Self::Wait { until, waits_for, reason } = self else { return None };
+        let is_news = parked.waits_for != Some(*waits_for) || *until < parked.until;
+        is_news.then(|| Parked { until: *until, waits_for: Some(*waits_for), reason: reason.clone() })
     }
 }
 
@@ -220,7 +241,11 @@ fn turns(
 /// now. Where none does, it waits for the earliest.
 #[must_use]
 pub fn turn_of(queued: &Queued, ledger: &Ledger, load: &Load, policy: &Policy, now: Timestamp) -> Turn {
-    let wait = |until: Timestamp, reason: String| Turn::Wait { until: until.min(after(now, LONGEST_WAIT)), reason };
+    let wait = |until: Timestamp, waits_for, reason: String| Turn::Wait {
+        until: until.min(after(now, LONGEST_WAIT)),
+        waits_for,
+        reason,
+    };
     if let Some(reason) = queued.stopped() {
         return Turn::Stop { reason };
     }
@@ -235,7 +260,7 @@ pub fn turn_of(queued: &Queued, ledger: &Ledger, load: &Load, policy: &Policy, n
     let (pending, free): (Vec<Way<'_>>, Vec<Way<'_>>) = may_cost.into_iter().partition(|way| way.needed.is_some());
     let needed = pending.iter().find_map(|way| way.needed);
     if let Some(needed) = needed.filter(|_| free.is_empty()) {
-        return wait(after(now, LONGEST_WAIT), waiting_reason(needed, queued));
+        return wait(after(now, LONGEST_WAIT), WaitsFor::Approval, waiting_reason(needed, queued));
     }
     let mut delays = Vec::with_capacity(free.len());
     for way in &free {
@@ -245,27 +270,28 @@ pub fn turn_of(queued: &Queued, ledger: &Ledger, load: &Load, policy: &Policy, n
         }
     }
     let Some(earliest) = delays.iter().min_by_key(|delay| delay.until) else {
-        return wait(Timestamp::MAX, "waits".to_owned());
+        return wait(Timestamp::MAX, WaitsFor::Slot, "waits".to_owned());
     };
     let emergency = |delay: &&Delay| delay.short.is_some_and(|it| matches!(it.period, Period::Emergency(_)));
     let short = delays.iter().find(emergency).filter(|delay| *delay != earliest).and_then(|delay| delay.short);
     let short = short.map(|short| emergency_is_short(&short)).unwrap_or_default();
     let approve = needed.map(|_| format!("; to start it at once: prism builds approve {}", queued.build));
-    wait(earliest.until, format!("{}{short}{}", earliest.reason, approve.unwrap_or_default()))
+    wait(earliest.until, earliest.waits_for, format!("{}{short}{}", earliest.reason, approve.unwrap_or_default()))
 }
 
 /// Why a build does not start now by one of its ways, and when to look again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Delay {
     until: Timestamp,
+    waits_for: WaitsFor,
     reason: String,
     /// The money that is short, if that is why.
     short: Option<Shortfall>,
 }
 
 impl Delay {
-    fn new(until: Timestamp, reason: impl Into<String>) -> Self {
-        Self { until, reason: reason.into(), short: None }
+    fn new(until: Timestamp, waits_for: WaitsFor, reason: impl Into<String>) -> Self {
+        Self { until, waits_for, reason: reason.into(), short: None }
     }
 }
 
@@ -280,27 +306,29 @@ fn start(
 ) -> Result<(BudgetSource, Vec<Booking>), Delay> {
     let slot = queued.slot_by(way, policy, now);
     if slot.at > now && !queued.follows(way, load, policy, now) {
-        return Err(Delay::new(slot.at, slot.reason));
+        return Err(Delay::new(slot.at, WaitsFor::Slot, slot.reason));
     }
     if let Some(reason) = load.gone(queued) {
-        return Err(Delay::new(Timestamp::MAX, reason));
+        return Err(Delay::new(Timestamp::MAX, WaitsFor::BaseImage, reason));
     }
     let trial = load.trial_of(queued).and_then(|trial| trial.holds_back(&queued.build, &queued.demand, now));
     if let Some((until, reason)) = trial {
-        return Err(Delay::new(until.unwrap_or(Timestamp::MAX), reason));
+        return Err(Delay::new(until.unwrap_or(Timestamp::MAX), WaitsFor::Trial, reason));
     }
     if let Some(record) = ledger.unreadable(slot.source, now, &policy.zone) {
-        return Err(Delay::new(after(now, UNREADABLE_WAIT), format!("waits, since {record}")));
+        return Err(Delay::new(after(now, UNREADABLE_WAIT), WaitsFor::Record, format!("waits, since {record}")));
     }
     match check(ledger, slot.source, queued.estimate, now, policy) {
         Err(short) => {
             let follows = |at| queued.follows(way, load, policy, at);
             let start = |at| if follows(at) { at } else { queued.slot_by(way, policy, at).at };
             let again = short.available_again.map(start);
-            let delay = Delay::new(again.unwrap_or(Timestamp::MAX), shortfall_reason(&short));
+            let delay = Delay::new(again.unwrap_or(Timestamp::MAX), WaitsFor::Money, shortfall_reason(&short));
             Err(Delay { short: Some(short), ..delay })
         }
-        Ok(_) if load.is_full(policy) => Err(Delay::new(after(now, BUILDER_WAIT), load.reason(policy))),
+        Ok(_) if load.is_full(policy) => {
+            Err(Delay::new(after(now, BUILDER_WAIT), WaitsFor::Builder, load.reason(policy)))
+        }
         Ok(bookings) => Ok((slot.source, bookings)),
     }
 }

@@ -127,9 +127,7 @@ pub fn slot(permit: &Permit, expected: SignedDuration, policy: &Policy, now: Tim
             let opens = window.zone.clock(window.at, now);
             (window.at, format!("waits {soaks}for {}, which opens {opens}", window.in_window))
         }
-        None if let Some(soak) = soak => {
-            (from, format!("waits {}: {}", soak.sentence(), policy.zone.clock(from, now)))
-        }
+        None if let Some(soak) = soak => (from, format!("waits {}: {}", soak.sentence(), policy.zone.clock(from, now))),
         None if source == BudgetSource::Emergency => {
             (now, "starts at once on emergency money, since it is critical".to_owned())
         }

@@ -1,6 +1,6 @@
 //! Trials: where many targets stand on a new base image, a few are built on it before the others.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::Architecture;
@@ -14,9 +14,6 @@ pub const FIRST: usize = 3;
 
 /// How many targets may stand on a base image without a trial.
 pub const WITHOUT: usize = 10;
-
-/// After what time a build that waits for the first ones looks again, to say what it waits for then.
-const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// How the first builds on a base image have gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +135,7 @@ impl Trial {
             TrialState::Open | TrialState::Passed => None,
             TrialState::UnderWay if latest <= now => None,
             TrialState::UnderWay => Some((
-                Some(latest.min(after(now, AGAIN))),
+                Some(latest),
                 format!("waits for one of the first {FIRST} builds on {} to succeed", self.image_id),
             )),
             TrialState::Failed => Some((None, self.why_failed())),
@@ -167,6 +164,7 @@ impl Trial {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
     use serde_json::json;
 
     use super::*;
@@ -214,7 +212,7 @@ mod tests {
         let (until, reason) = trial.holds_back(&id(4), &demand(false), at(0)).unwrap();
         assert_eq!(
             (until, reason.as_str()),
-            (Some(at(1)), "waits for one of the first 3 builds on ami-00000002 to succeed")
+            (Some(at(23)), "waits for one of the first 3 builds on ami-00000002 to succeed")
         );
         let just_before = after(at(22), SignedDuration::from_mins(30));
         assert_eq!(trial.holds_back(&id(4), &demand(false), just_before).unwrap().0, Some(at(23)));

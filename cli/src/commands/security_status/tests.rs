@@ -5,7 +5,7 @@ use prism_domain::forecast::Foreseen;
 use prism_domain::id::TrackedImageId;
 use prism_domain::level::SecurityLevel;
 use prism_domain::patch::Patch;
-use prism_domain::schedule::Turn;
+use prism_domain::schedule::{Turn, WaitsFor};
 use prism_domain::watch::TroubleKind;
 
 use super::*;
@@ -255,7 +255,8 @@ fn a_build_is_scheduled_for_the_start_that_is_foreseen_and_waits_where_there_is_
         let target = &mut facts.all.templates[1].targets[0];
         let expected = target.forecast.waiting.get_mut(&build).unwrap();
         expected.start = start.map(|start| Foreseen { at: at(start), ..expected.start.unwrap() });
-        expected.turn = Turn::Wait { until: at("2026-11-24T17:00:00Z"), reason: reason.clone() };
+        expected.turn =
+            Turn::Wait { until: at("2026-11-24T17:00:00Z"), waits_for: WaitsFor::Money, reason: reason.clone() };
     };
     let plan_of = |facts: &Facts| plan_of(facts, "python-ml");
     foresee(&mut facts, Some("2026-11-27T02:00:00Z"));

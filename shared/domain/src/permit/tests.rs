@@ -24,7 +24,7 @@ fn permit(urgency: Urgency) -> Permit {
 fn told(queued: &Queued, policy: &Policy, now: &str) -> String {
     match turn_of(queued, &Ledger::default(), &Load::default(), policy, at(now)) {
         Turn::Go { source, .. } => format!("go: {source}"),
-        Turn::Wait { until, reason } => format!("{until}: {reason}"),
+        Turn::Wait { until, reason, .. } => format!("{until}: {reason}"),
         Turn::Stop { reason } => reason,
     }
 }

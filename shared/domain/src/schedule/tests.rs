@@ -39,7 +39,7 @@ fn committed(period: &str, cost: i64) -> Ledger {
 fn told(queued: &Queued, ledger: &Ledger, policy: &Policy, now: &str) -> String {
     match turn_of(queued, ledger, &load(0), policy, at(now)) {
         Turn::Go { source, .. } => format!("go: {source}"),
-        Turn::Wait { until, reason } => format!("{until}: {reason}"),
+        Turn::Wait { until, reason, .. } => format!("{until}: {reason}"),
         Turn::Stop { reason } => reason,
     }
 }
@@ -157,7 +157,7 @@ fn a_build_waits_for_a_free_builder() {
     let build = queued("python-ml", Urgency::Critical, 100);
     let turn = turn_of(&build, &Ledger::default(), &load(5), &Policy::default(), at(NIGHT));
     let reason = "waits for a free builder: 5 of 5 builds are running".to_owned();
-    assert_eq!(turn, Turn::Wait { until: at("2026-11-23T04:00:00Z"), reason });
+    assert_eq!(turn, Turn::Wait { until: at("2026-11-23T04:00:00Z"), waits_for: WaitsFor::Builder, reason });
 }
 
 fn unreadable(sk: &str) -> UnreadableRecord {
@@ -340,7 +340,7 @@ proptest! {
                         prop_assert!(ledger.balance(booking.period).committed <= booking.period.limit(&policy));
                     }
                 }
-                Turn::Wait { until, reason } => {
+                Turn::Wait { until, reason, .. } => {
                     prop_assert!(*until > now && *until <= after(now, LONGEST_WAIT), "{until} {reason}");
                 }
                 Turn::Stop { .. } => {}
@@ -432,7 +432,7 @@ proptest! {
     fn a_build_waits_at_most_until_it_goes_or_is_told_something_new(queue in any_queue(), policy in any_policy()) {
         // Woken at the time that it was given, a build that waited for a window alone starts.
         for build in &queue {
-            if let Turn::Wait { until, reason } = turn_of(build, &Ledger::default(), &Load::default(), &policy, at(NIGHT)) {
+            if let Turn::Wait { until, reason, .. } = turn_of(build, &Ledger::default(), &Load::default(), &policy, at(NIGHT)) {
                 let again = turn_of(build, &Ledger::default(), &Load::default(), &policy, until);
                 prop_assert!(!reason.contains("window") || until >= after(at(NIGHT), LONGEST_WAIT)
                     || is_go(&again) || matches!(&again, Turn::Wait { reason, .. } if !reason.contains("window")), "{reason} then {again:?}");
