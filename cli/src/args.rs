@@ -129,7 +129,11 @@ pub enum Templates {
 #[derive(Debug, Subcommand)]
 pub enum AutoAmi {
     /// How every template stands, what is queued, and what is left of the budgets
-    Status,
+    Status {
+        /// Only the builds that miss their deadline, as far as can be foreseen
+        #[arg(long)]
+        overdue: bool,
+    },
     /// Security updates of base images: which templates lack one, and when they are rebuilt
     SecurityStatus,
     /// Build a template's image by hand; approves low-level updates of it that wait for approval

@@ -1,7 +1,7 @@
 //! How one template stands on one architecture, in one word and what belongs to it.
 
 use anstyle::Style;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prism_aws::queue::Forecast;
 use prism_domain::architecture::Architecture;
 use prism_domain::assessment::UpdateType;
@@ -16,7 +16,7 @@ use prism_domain::request::BuildTrigger;
 use serde::Serialize;
 
 use crate::bases::Base;
-use crate::look::{BAD, BUSY, DIM, GOOD, Look, WARN, paint};
+use crate::look::{BAD, BUSY, DIM, GOOD, Look, WARN, length, paint};
 use crate::pending::{gist, pending};
 
 /// How a target stands.
@@ -38,6 +38,10 @@ pub enum Condition {
         level: Option<SecurityLevel>,
         /// When it starts, if nothing else happens. Nothing: somebody has to change something first.
         at: Option<Timestamp>,
+        /// When it is done then.
+        done_at: Option<Timestamp>,
+        /// When it has to be done.
+        deadline: Timestamp,
         /// What it waits for now.
         reason: String,
         /// Whether the image that it stands on meanwhile is one that its vendor has taken back.
@@ -229,6 +233,8 @@ fn held_condition(held: &Held, known: &Known) -> Condition {
                 trigger: build.map(|build| build.request.trigger),
                 level: build.and_then(|build| build.request.level),
                 at,
+                done_at: done_at(held, &known.forecast),
+                deadline: held.queued.demand.deadline,
                 reason,
                 withdrawn: known.channel.as_ref().is_some_and(|channel| {
                     let lacks = pending(&channel.base_image_id, &known.base);
@@ -254,6 +260,26 @@ fn queued(at: Option<Timestamp>, look: &Look) -> String {
 }
 
 impl Condition {
+    /// By how much a build that waits misses its deadline, as far as can be foreseen.
+    pub fn late_by(&self, now: Timestamp) -> Option<SignedDuration> {
+        let Self::Queued { deadline, done_at, .. } = self else { return None };
+        let late = deadline.duration_until(done_at.unwrap_or(now));
+        (late > SignedDuration::ZERO).then_some(late)
+    }
+
+    /// `; it is due 21:00 UTC, which it misses by 3 hours`; nothing, if it is not late.
+    fn late(&self, look: &Look) -> String {
+        let (Self::Queued { deadline, done_at, .. }, Some(late)) = (self, self.late_by(look.now)) else {
+            return String::new();
+        };
+        let due = if *deadline <= look.now { "it was due" } else { "it is due" };
+        let misses = match done_at {
+            Some(_) => format!(", which it misses by {}", length(late)),
+            None => String::new(),
+        };
+        paint(BAD, format!("; {due} {}{misses}", look.clock(*deadline)))
+    }
+
     /// Its sign and colour.
     fn sign(&self) -> (Style, char) {
         match self {
@@ -304,7 +330,7 @@ impl Condition {
     pub fn line(&self, look: &Look) -> String {
         let (style, sign) = self.sign();
         let (head, rest) = self.told(look);
-        format!("{}{rest}", paint(style, format!("{sign} {head}")))
+        format!("{}{rest}{}", paint(style, format!("{sign} {head}")), self.late(look))
     }
 
     fn told(&self, look: &Look) -> (String, String) {

@@ -136,7 +136,7 @@ pub fn builds() -> Vec<Build> {
     };
     failed.request.requested_at = at("2026-11-21T08:59:00Z");
     let wanted = request(None, &[last_move()], "2026-11-23T16:00:00Z");
-    let waiting = Build { request: CompilationRequest { deadline: at("2026-11-23T23:00:00Z"), ..wanted }, ..build(5) };
+    let waiting = Build { request: CompilationRequest { deadline: at("2026-11-24T16:00:00Z"), ..wanted }, ..build(5) };
     vec![done, failed, waiting]
 }
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+from tests.local_aws.clock import preload
 from tests.system.bases import ROOT
 
 TEMPLATE = """
@@ -24,11 +25,11 @@ auto_ami_policy:
 """
 
 
-def prism(world, *arguments, key=("test", "test"), timeout=60, **more) -> subprocess.CompletedProcess:
-    """Runs it as somebody with this access key, who may do everything unless one is given."""
+def prism(world, *arguments, key=("test", "test"), timeout=60, now=False, **more) -> subprocess.CompletedProcess:
+    """Runs it as somebody with this access key, who may do everything unless one is given; `now`, by the world's clock."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(world.aws.state_dir), "AWS_ENDPOINT_URL": world.aws.endpoint,
                    "AWS_REGION": world.aws.region, "AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1],
-                   "NO_COLOR": "1"}  # fmt: skip
+                   "NO_COLOR": "1", **(preload(world.aws.state_dir / "clock") if now else {})}  # fmt: skip
     return subprocess.run([ROOT / "target/debug/prism", *map(str, arguments)], env=environment, capture_output=True,
                           text=True, timeout=timeout, **more)  # fmt: skip
 

@@ -112,15 +112,11 @@ pub async fn start(stack: &Stack, wish: &RequestInput, architecture: Architectur
     Ok(Request { target, id, execution, planned: None, ending: None })
 }
 
-/// Waits a little until a request is planned. One that has ended already is told with its ending.
+/// Waits a little until a request is planned.
 pub async fn plan(stack: &Stack, request: &mut Request) -> anyhow::Result<()> {
     for _ in 0..PLAN_LOOKS {
         if let Some(record) = requests::find(&stack.table, &request.execution).await? {
             let claim = claims::of(&stack.table, &request.target).await?;
-            if claim.held.as_ref().is_none_or(|held| held.queued.build != record.build) {
-                let build = builds::find(&stack.table, &record.build).await?;
-                request.ending = build.and_then(|build| ended(&build, prism_aws::clock::now()));
-            }
             request.planned = Some(planned(record.build, record.own, &claim));
             return Ok(());
         }
@@ -130,11 +126,17 @@ pub async fn plan(stack: &Stack, request: &mut Request) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells when the builds of requests start, as far as that can be foreseen.
+/// Tells when the builds of requests start, as far as that can be foreseen, or how they ended if they have already.
 pub async fn foresee<'a>(stack: &Stack, requests: impl IntoIterator<Item = &'a mut Request>) -> anyhow::Result<()> {
     let forecast = forecasts::read(stack).await?;
     for request in requests {
-        request.planned = request.planned.take().map(|planned| planned.foreseen(&forecast));
+        let Some(planned) = request.planned.take() else { continue };
+        if !forecast.waiting.contains_key(&planned.build) && request.ending.is_none() {
+            // It may have ended since it was planned.
+            let build = builds::find(&stack.table, &planned.build).await?;
+            request.ending = build.and_then(|build| ended(&build, prism_aws::clock::now()));
+        }
+        request.planned = Some(planned.foreseen(&forecast));
     }
     Ok(())
 }

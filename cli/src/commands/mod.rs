@@ -49,7 +49,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     match command {
         Command::Templates(Templates::Apply { paths, dry_run }) => templates_apply::run(&on, &paths, dry_run).await,
         Command::Templates(Templates::List) => on.show("reading templates", templates_list::read).await,
-        Command::Templates(Templates::AutoAmi(AutoAmi::Status)) => on.show("reading the status", status::read).await,
+        Command::Templates(Templates::AutoAmi(AutoAmi::Status { overdue: false })) => {
+            on.show("reading the status", status::read).await
+        }
+        Command::Templates(Templates::AutoAmi(AutoAmi::Status { overdue: true })) => {
+            on.show("reading the status", async |stack| Ok(status::read(stack).await?.overdue())).await
+        }
         Command::Templates(Templates::AutoAmi(AutoAmi::SecurityStatus)) => {
             on.show("reading the security status", security_status::read).await
         }

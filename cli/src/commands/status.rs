@@ -135,7 +135,9 @@ fn shown_periods(policy: &Policy, now: Timestamp) -> Vec<Period> {
 
 /// What the facts come to.
 fn status(facts: Facts, now: Timestamp) -> Status {
-    let Facts { all, decisions, ledger, running, troubles } = facts;
+    let Facts { mut all, decisions, ledger, running, troubles } = facts;
+    let latest = |standing: &Standing| standing.targets.iter().filter_map(|target| target.condition.late_by(now)).max();
+    all.templates.sort_by_key(|standing| Reverse(latest(standing)));
     let budgets = all.policy.iter().flat_map(|policy| {
         let known = shown_periods(policy, now).into_iter().filter(|period| !ledger.unreadable.contains_key(period));
         known.map(|period| BudgetRow {
@@ -182,6 +184,34 @@ fn activity(bases: &Bases, decisions: &[Decision], now: Timestamp) -> Vec<Activi
     told.sort_by(|one, other| (other.at, &other.text).cmp(&(one.at, &one.text)));
     told.truncate(TOLD);
     told
+}
+
+/// The builds that miss their deadline, as far as can be foreseen, the latest first.
+#[derive(Debug, Serialize)]
+pub struct Overdue {
+    at: Timestamp,
+    templates: Vec<TemplateRow>,
+}
+
+impl Status {
+    /// What of it is overdue.
+    pub fn overdue(mut self) -> Overdue {
+        for template in &mut self.templates {
+            template.targets.retain(|target| target.condition.late_by(self.at).is_some());
+        }
+        self.templates.retain(|template| !template.targets.is_empty());
+        Overdue { at: self.at, templates: self.templates }
+    }
+}
+
+impl Answer for Overdue {
+    fn text(&self, look: &Look) -> String {
+        if self.templates.is_empty() {
+            return "Every build that waits meets its deadline, as far as can be foreseen.".to_owned();
+        }
+        let lines = self.templates.iter().flat_map(|row| row.lines(look));
+        branch(paint(BOLD, "Overdue:"), lines).to_string().trim_end().to_owned()
+    }
 }
 
 impl TargetRow {

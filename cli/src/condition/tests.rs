@@ -45,6 +45,24 @@ fn an_image_whose_base_moved_is_behind_until_a_build_of_it_is_queued() {
 }
 
 #[test]
+fn a_build_that_misses_its_deadline_says_by_how_much() {
+    let waiting = builds().remove(2);
+    let known = |deadline: &str, start: Option<()>| {
+        let mut held = held(&waiting);
+        held.queued.demand.deadline = deadline.parse().unwrap();
+        let mut forecast = forecast(&held);
+        let expected = forecast.waiting.values_mut().next().unwrap();
+        expected.start = start.and(expected.start);
+        Known { held: Some(held), forecast, ..Known::default() }
+    };
+    let late = known("2026-11-24T01:30:00Z", Some(()));
+    insta::assert_snapshot!(line(&late), @"⏳ Queued for tonight (02:00 UTC, in 9 hours): python-ml-x86_64-5 waits for the off-peak window, which opens 02:00 UTC; it is due 01:30 UTC, which it misses by 1 hour 10 minutes");
+    let passed = known("2026-11-23T16:00:00Z", None);
+    insta::assert_snapshot!(line(&passed), @"⏳ Blocked: python-ml-x86_64-5 waits for the off-peak window, which opens 02:00 UTC; it was due 16:00 UTC");
+    assert_eq!(condition(&known("2026-11-24T02:40:00Z", Some(()))).late_by(look().now), None, "just in time");
+}
+
+#[test]
 fn an_image_that_stands_on_what_its_vendor_took_back_says_so() {
     let known = Known {
         channel: Some(channel("python-ml", "ami-00000001")),
