@@ -156,7 +156,7 @@ def _granted(world, kill):
 
 
 def _told(world, kill):
-    world.policy(emergency_needs_approval=True, emergency_overflow=False)
+    world.policy(emergency_needs_approval=True)
     template = world.template()
     template.built()
     world.publish(template.base)
@@ -167,7 +167,8 @@ def _told(world, kill):
     template.will("succeed")
     with kill:
         waiting = world.look(template)
-        world.until(lambda: "approval" in template.waits()["reason"])
+        # It was queued for tonight as high before, and needs an approval to start at once.
+        world.until(lambda: "prism builds approve" in template.waits()["reason"])
         try:
             world.invoke("schedule-builds")
         except RuntimeError:

@@ -3,6 +3,9 @@
 
 mod approving;
 
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use prism_aws::environment::Environment;
 use prism_aws::error::Result;
@@ -14,9 +17,13 @@ use prism_aws::workflow::Workflow;
 use prism_aws::{claims, journal, looks, policies};
 use prism_domain::claim::{Claim, Held, Parked};
 use prism_domain::decision::{Decision, DecisionKind};
+use prism_domain::id::BuildId;
 use prism_domain::schedule::Turn;
 use serde::Serialize;
 use serde_json::{Value, json};
+
+/// On how many claims is written at a time what their builds wait for.
+const AT_ONCE: usize = 16;
 
 /// The function.
 #[derive(Debug)]
@@ -50,19 +57,26 @@ impl Function for ScheduleBuilds {
     async fn handle(&self, _hint: Value, now: Timestamp) -> Result<Output> {
         let Some(policy) = policies::readable(&self.table).await? else { return Ok(Output::default()) };
         let queue = Queue::read(&self.table, &policy, now).await?;
-        let mut woken = 0;
-        let mut failed = None;
-        for (build, turn) in queue.turns(&policy, now) {
-            let claim =
-                queue.waiting.iter().find(|claim| claim.held.as_ref().is_some_and(|held| held.queued.build == build));
-            let Some((claim, held)) = claim.and_then(|claim| Some((claim, claim.held.as_ref()?))) else { continue };
-            let parked = held.parked.as_ref().and_then(|parked| turn.parked_anew(parked));
-            let done = match (&turn, parked) {
-                (Turn::Go { .. }, _) => self.wake(held, true).await,
-                (Turn::Stop { .. }, _) => self.wake(held, false).await,
-                (Turn::Wait { .. }, Some(parked)) => self.park(claim, held, parked, now).await.map(|()| false),
-                (Turn::Wait { .. }, None) => continue,
-            };
+        let held = queue.waiting.iter().filter_map(|claim| Some((claim, claim.held.as_ref()?)));
+        let held: BTreeMap<&BuildId, (&Claim, &Held)> = held.map(|one| (&one.1.queued.build, one)).collect();
+        let turns = queue.turns(&policy, now);
+        let mut done = Vec::new();
+        // In the order of the queue.
+        for (build, turn) in turns.iter().filter(|(_, turn)| !matches!(turn, Turn::Wait { .. })) {
+            if let Some((_, held)) = held.get(build) {
+                done.push((build, self.wake(held, matches!(turn, Turn::Go { .. })).await));
+            }
+        }
+        let parked = turns.iter().filter_map(|(build, turn)| {
+            let (claim, held) = held.get(build)?;
+            Some((build, *claim, *held, turn.parked_anew(held.parked.as_ref()?)?))
+        });
+        let parking = stream::iter(parked).map(async |(build, claim, held, parked)| {
+            (build, self.park(claim, held, parked, now).await.map(|()| false))
+        });
+        done.extend(parking.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await);
+        let (mut woken, mut failed) = (0, None);
+        for (build, done) in done {
             match done {
                 Ok(answered) => woken += usize::from(answered),
                 // One that can't be woken does not keep the others asleep.
