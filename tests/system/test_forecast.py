@@ -31,6 +31,8 @@ def test_builds_are_told_for_the_days_whose_money_pays_for_them_and_start_then(w
     days = [start[:10] for start in starts]
     assert [days.count(day) for day in sorted(set(days))] == [3, 3, 1], starts
     late = told(world, "--overdue")
+    text = prism(world, "templates", "auto-ami", "status", "--overdue", now=True).stdout
+    assert "4 builds miss their deadlines. To save all of them: raise daily_budget by $" in text, text
     assert len(late) == 4 and late.keys() <= {template.name for template in templates}, "due within a day"
     for start in sorted(set(starts)):
         world.set_clock(start)

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prism_aws::{base_images, journal, ledger};
 use prism_domain::architecture::Architecture;
 use prism_domain::assessment::UpdateType;
@@ -14,6 +14,7 @@ use prism_domain::ledger::{BudgetSource, Ledger, Period, periods};
 use prism_domain::money::MicroDollars;
 use prism_domain::policy::Policy;
 use prism_domain::problem::printable;
+use prism_domain::remedy::Remedy;
 use prism_domain::unreadable::UnreadableRecord;
 use prism_domain::update::BaseImageUpdate;
 use prism_domain::watch::Trouble;
@@ -24,7 +25,8 @@ use super::RECENT;
 use super::decision_view::{is_detail, told};
 use crate::bases::Bases;
 use crate::condition::{Condition, done_at};
-use crate::look::{BAD, BOLD, Look, WARN, branch, paint};
+use crate::forecasts;
+use crate::look::{BAD, BOLD, Look, WARN, branch, count, paint};
 use crate::output::Answer;
 use crate::progress::each;
 use crate::stack::Stack;
@@ -49,6 +51,8 @@ pub struct Status {
     max_concurrent_builds: Option<u32>,
     /// What is wrong with base images that templates stand on.
     troubles: Vec<Wrong>,
+    /// What would let builds meet their deadlines that miss them otherwise.
+    remedy: Option<Remedy>,
     activity: Vec<Activity>,
     estimated_completion: Option<Timestamp>,
     notes: Vec<String>,
@@ -101,6 +105,7 @@ struct Facts {
     ledger: Ledger,
     running: Option<u32>,
     troubles: Vec<Trouble>,
+    remedy: Option<Remedy>,
 }
 
 /// Reads how everything stands.
@@ -116,7 +121,9 @@ pub async fn read(stack: &Stack) -> anyhow::Result<Status> {
     all.unreadable.extend(ledger.unreadable.values().cloned());
     let running = readable(ledger::running(&stack.table).await, &mut all.unreadable)?;
     let troubles = base_images::all_troubles(&stack.table, &stack.region).await?.set_aside(&mut all.unreadable);
-    Ok(status(Facts { all, decisions, ledger, running, troubles }, stack.now))
+    let is_late = |standing: &Standing| latest(standing, stack.now).is_some();
+    let remedy = if all.templates.iter().any(is_late) { forecasts::remedy(stack).await? } else { None };
+    Ok(status(Facts { all, decisions, ledger, running, troubles, remedy }, stack.now))
 }
 
 /// The templates that changed last: only their journals are read.
@@ -135,9 +142,8 @@ fn shown_periods(policy: &Policy, now: Timestamp) -> Vec<Period> {
 
 /// What the facts come to.
 fn status(facts: Facts, now: Timestamp) -> Status {
-    let Facts { mut all, decisions, ledger, running, troubles } = facts;
-    let latest = |standing: &Standing| standing.targets.iter().filter_map(|target| target.condition.late_by(now)).max();
-    all.templates.sort_by_key(|standing| Reverse(latest(standing)));
+    let Facts { mut all, decisions, ledger, running, troubles, remedy } = facts;
+    all.templates.sort_by_key(|standing| Reverse(latest(standing, now)));
     let budgets = all.policy.iter().flat_map(|policy| {
         let known = shown_periods(policy, now).into_iter().filter(|period| !ledger.unreadable.contains_key(period));
         known.map(|period| BudgetRow {
@@ -153,12 +159,18 @@ fn status(facts: Facts, now: Timestamp) -> Status {
         running,
         max_concurrent_builds: all.policy.as_ref().map(|policy| policy.max_concurrent_builds),
         troubles: troubled(&all.bases, &troubles),
+        remedy,
         activity: activity(&all.bases, &decisions, now),
         estimated_completion: completion(&all),
         notes: all.policy.as_ref().map(|policy| policy.notes(now)).unwrap_or_default(),
         unreadable: all.unreadable.into_iter().map(|record| Unreadable { remedy: record.remedy(), record }).collect(),
         templates: all.templates.into_iter().map(TemplateRow::from).collect(),
     }
+}
+
+/// By how much a build of a template misses its deadline, if one does.
+fn latest(standing: &Standing, now: Timestamp) -> Option<SignedDuration> {
+    standing.targets.iter().filter_map(|target| target.condition.late_by(now)).max()
 }
 
 /// What is wrong with base images that templates stand on.
@@ -191,6 +203,7 @@ fn activity(bases: &Bases, decisions: &[Decision], now: Timestamp) -> Vec<Activi
 pub struct Overdue {
     at: Timestamp,
     templates: Vec<TemplateRow>,
+    remedy: Option<Remedy>,
 }
 
 impl Status {
@@ -200,7 +213,7 @@ impl Status {
             template.targets.retain(|target| target.condition.late_by(self.at).is_some());
         }
         self.templates.retain(|template| !template.targets.is_empty());
-        Overdue { at: self.at, templates: self.templates }
+        Overdue { at: self.at, templates: self.templates, remedy: self.remedy }
     }
 }
 
@@ -210,7 +223,9 @@ impl Answer for Overdue {
             return "Every build that waits meets its deadline, as far as can be foreseen.".to_owned();
         }
         let lines = self.templates.iter().flat_map(|row| row.lines(look));
-        branch(paint(BOLD, "Overdue:"), lines).to_string().trim_end().to_owned()
+        let mut tree = branch(paint(BOLD, "Overdue:"), lines);
+        tree.extend(self.remedy.as_ref().map(saves));
+        tree.to_string().trim_end().to_owned()
     }
 }
 
@@ -274,6 +289,7 @@ impl Answer for Status {
         if self.templates.is_empty() {
             templates.push("none has been applied yet: prism templates apply FILE".to_owned());
         }
+        templates.extend(self.remedy.as_ref().map(saves));
         parts.push(templates.to_string());
         if !self.troubles.is_empty() {
             let lines = self.troubles.iter().map(|wrong| paint(WARN, format!("⚠ {}", wrong.line(look))));
@@ -286,6 +302,23 @@ impl Answer for Status {
         }
         parts.iter().map(|part| part.trim_end()).collect::<Vec<_>>().join("\n\n")
     }
+}
+
+/// `15 builds miss their deadline. To save all of them: raise daily_budget by $15.20 in the policy; nobody starts later then`.
+fn saves(remedy: &Remedy) -> String {
+    let Remedy { change, late, saved, delayed } = remedy;
+    let misses = if *late == 1 { "misses its deadline" } else { "miss their deadlines" };
+    let whom = match (*late, *saved == *late) {
+        (1, _) => "it".to_owned(),
+        (_, true) => "all of them".to_owned(),
+        (_, false) => format!("{saved} of them"),
+    };
+    let later = match delayed.as_slice() {
+        [] => "nobody starts later then".to_owned(),
+        [one] => format!("{one} starts later then"),
+        [first, rest @ ..] => format!("{first} and {} more start later then", rest.len()),
+    };
+    paint(WARN, format!("⚠ {} {misses}. To save {whom}: {change}; {later}", count(*late, "build")))
 }
 
 impl Status {
@@ -382,7 +415,28 @@ mod tests {
         let other = TrackedImageId { name: "rocky-9".parse().unwrap(), ..image.clone() };
         let absent = "names ami-00000009, which does not exist";
         let troubles = [image, other].map(|id| trouble(&id, TroubleKind::Absent, absent)).to_vec();
-        Facts { all, decisions: samples::decisions(), ledger, running: Some(1), troubles }
+        Facts { all, decisions: samples::decisions(), ledger, running: Some(1), troubles, remedy: None }
+    }
+
+    #[test]
+    fn what_is_overdue_is_told_with_the_remedy_that_was_played() {
+        let mut facts = facts();
+        let late = |target: &mut TargetStanding| {
+            if let Condition::Queued { deadline, .. } = &mut target.condition {
+                *deadline = samples::at("2026-11-24T01:30:00Z");
+            }
+        };
+        facts.all.templates.iter_mut().flat_map(|standing| &mut standing.targets).for_each(late);
+        let change = prism_domain::remedy::Change::Budget { source: BudgetSource::Daily, by: MicroDollars(15_200_000) };
+        let delayed = vec!["genomics-x86_64-2".parse().unwrap()];
+        facts.remedy = Some(Remedy { change, late: 3, saved: 2, delayed });
+        let status = status(facts, look().now);
+        assert_eq!(status.templates[0].name.as_str(), "python-ml", "it comes first");
+        insta::assert_snapshot!(plain(&status.overdue().text(&look())), @"
+        Overdue:
+        ├── python-ml: ⚠ Pending security update (high), queued for tonight (02:00 UTC, in 9 hours): python-ml-x86_64-5 waits for the off-peak window, which opens 02:00 UTC; it is due 01:30 UTC, which it misses by 1 hour 10 minutes
+        └── ⚠ 3 builds miss their deadlines. To save 2 of them: raise daily_budget by $15.20 in the policy; genomics-x86_64-2 starts later then
+        ");
     }
 
     #[test]

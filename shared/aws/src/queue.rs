@@ -13,6 +13,7 @@ use prism_domain::ledger::{BudgetSource, Ledger, periods};
 use prism_domain::money::MicroDollars;
 use prism_domain::policy::Policy;
 use prism_domain::queued::Queued;
+use prism_domain::remedy::{Facts, Remedy, remedy};
 use prism_domain::schedule::{Load, Turn, WaitsFor, schedule, turn_in_queue, turn_of};
 use serde::{Deserialize, Serialize};
 
@@ -183,15 +184,25 @@ impl Queue {
         schedule(&self.queued(), &self.ledger, &self.load, policy, now)
     }
 
-    /// What is foreseen of every build that waits or runs, if nothing else happens.
-    #[must_use]
-    pub fn forecast(&self, policy: &Policy, now: Timestamp) -> Forecast {
+    fn running(&self, now: Timestamp) -> Vec<Running> {
         let running = |held: &Held| {
             let Queued { build, demand, .. } = &held.queued;
             Running::new(build.clone(), held.started_at, demand.expected, now)
         };
-        let running: Vec<Running> = self.running.iter().filter_map(|claim| claim.held.as_ref().map(running)).collect();
-        let queued = self.queued();
+        self.running.iter().filter_map(|claim| claim.held.as_ref().map(running)).collect()
+    }
+
+    /// What a person could change so that builds meet their deadlines. `None`: none is late, or no change saves any.
+    #[must_use]
+    pub fn remedy(&self, policy: &Policy, now: Timestamp) -> Option<Remedy> {
+        let (running, queued) = (self.running(now), self.queued());
+        remedy(&Facts { queue: &queued, running: &running, ledger: &self.ledger, load: &self.load, policy, now })
+    }
+
+    /// What is foreseen of every build that waits or runs, if nothing else happens.
+    #[must_use]
+    pub fn forecast(&self, policy: &Policy, now: Timestamp) -> Forecast {
+        let (running, queued) = (self.running(now), self.queued());
         let starts = forecast(&queued, &running, &self.ledger, &self.load, policy, now);
         let turns: BTreeMap<BuildId, Turn> = self.turns(policy, now).into_iter().collect();
         let approvals = queued.iter().filter(|queued| queued.waits_for_approval(policy).is_some());

@@ -40,6 +40,7 @@ mod prices;
 pub mod problem;
 pub mod provenance;
 pub mod queued;
+pub mod remedy;
 pub mod removal;
 pub mod request;
 pub mod response;
