@@ -57,9 +57,10 @@ guards: .venv/ready ## takes away each guard of the source and expects a test to
 	@.venv/bin/python -m tests.storm.guards
 
 .PHONY: bench
-bench: .venv/ready ## what a look at 1,000 base images in four regions takes, and takes boto3; builds a release
+bench: .venv/ready ## looks at 1,000 base images beside boto3, forecasts of 10,000 builds; builds a release
 	@cargo build --release --locked --quiet --package watch-base-images
 	@.venv/bin/python -m tests.bench
+	@cargo run --release --locked --quiet --package prism-domain --example forecasts
 
 .PHONY: check
 check: .venv/ready target/tools/ready $(CARGO_DENY) ## formatting, lints, licences, the template
