@@ -162,11 +162,11 @@ def _operation(method: str, path: str, headers: dict, body: bytes, query: dict) 
 def _wrapped(service: str, handler):
     async def handle(method, path, headers, body, query):
         operation = _operation(method, path, headers, body, query) if _armed or _delayed else ""
-        if refused := _armed and _next(_armed, service, operation, body):
+        if refused := _next(_armed, service, operation, body) if _armed else None:
             if refused["code"]:
                 return _REFUSALS[service](refused["code"])
             return (_DOWN if refused["down"] else _ANSWERS)[service]()
-        late = _delayed and _next(_delayed, service, operation, body)
+        late = _next(_delayed, service, operation, body) if _delayed else None
         answer = await handler(method, path, headers, body, query)
         if late:
             await _pass(late["seconds"])

@@ -54,10 +54,13 @@ def every_build_ends_once(result):
 
 
 def a_build_fails_with_a_reason_that_the_storm_explains(result):
+    causes = {one["executionArn"]: one.get("cause") or "" for one in result.executions}
     for build in result.builds.values():
-        ending = build["ending"] or {"kind": None}
-        if ending["kind"] == "failed" and not _explained(result, ending["message"]):
-            yield f"{build['id']} failed: {ending['message'][:300]}"
+        ending = build["ending"] or {"kind": None, "message": ""}
+        # Of a build whose execution could not close it, the execution tells why.
+        told = causes.get(build["execution"], "") if ending["message"] == "its execution failed" else ending["message"]
+        if ending["kind"] == "failed" and not _explained(result, told):
+            yield f"{build['id']} failed: {ending['message'][:300]}: {told[:300]}"
 
 
 def a_function_exits_only_where_the_storm_killed_it(result):
