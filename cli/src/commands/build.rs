@@ -130,11 +130,12 @@ pub async fn plan(stack: &Stack, request: &mut Request) -> anyhow::Result<()> {
 pub async fn foresee<'a>(stack: &Stack, requests: impl IntoIterator<Item = &'a mut Request>) -> anyhow::Result<()> {
     let forecast = forecasts::read(stack).await?;
     for request in requests {
-        let Some(planned) = request.planned.take() else { continue };
+        let Some(mut planned) = request.planned.take() else { continue };
         if !forecast.waiting.contains_key(&planned.build) && request.ending.is_none() {
-            // It may have ended since it was planned.
+            // It may have started since it was planned, or even ended.
             let build = builds::find(&stack.table, &planned.build).await?;
-            request.ending = build.and_then(|build| ended(&build, prism_aws::clock::now()));
+            request.ending = build.as_ref().and_then(|build| ended(build, prism_aws::clock::now()));
+            planned.paid_from = build.and_then(|build| Some(build.reservation?.source));
         }
         request.planned = Some(planned.foreseen(&forecast));
     }
