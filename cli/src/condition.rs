@@ -8,6 +8,7 @@ use prism_domain::assessment::UpdateType;
 use prism_domain::build::{Build, BuildState, Channel, EndingKind};
 use prism_domain::claim::{Held, Stage};
 use prism_domain::due::{Due, Source, has_changed, is_left_behind};
+use prism_domain::forecast::late_by;
 use prism_domain::id::{BaseImageName, BuildId};
 use prism_domain::level::SecurityLevel;
 use prism_domain::patch::Patch;
@@ -16,6 +17,7 @@ use prism_domain::request::BuildTrigger;
 use serde::Serialize;
 
 use crate::bases::Base;
+use crate::forecasts::{done_at, turn};
 use crate::look::{BAD, BUSY, DIM, GOOD, Look, WARN, length, paint};
 use crate::pending::{gist, pending};
 
@@ -151,21 +153,6 @@ impl Known {
     }
 }
 
-/// When a build that waits starts, if nothing else happens, and what it waits for now.
-pub fn turn(held: &Held, forecast: &Forecast) -> (Option<Timestamp>, String) {
-    match forecast.waiting.get(&held.queued.build) {
-        Some(expected) => (expected.start.map(|start| start.at), printable(expected.reason(), 400)),
-        None => (None, "waits: its start is not known yet".to_owned()),
-    }
-}
-
-/// When a build that waits or runs will be done, if nothing else happens.
-pub fn done_at(held: &Held, forecast: &Forecast) -> Option<Timestamp> {
-    let build = &held.queued.build;
-    let waits = forecast.waiting.get(build).and_then(|expected| expected.start).map(|start| start.ends);
-    waits.or_else(|| forecast.ends.get(build).copied())
-}
-
 /// How a target stands: what runs or waits first, then what went wrong, then what is there.
 pub fn condition(known: &Known) -> Condition {
     if let Some(held) = &known.held {
@@ -263,8 +250,7 @@ impl Condition {
     /// By how much a build that waits misses its deadline, as far as can be foreseen.
     pub fn late_by(&self, now: Timestamp) -> Option<SignedDuration> {
         let Self::Queued { deadline, done_at, .. } = self else { return None };
-        let late = deadline.duration_until(done_at.unwrap_or(now));
-        (late > SignedDuration::ZERO).then_some(late)
+        late_by(*done_at, *deadline, now)
     }
 
     /// `; it is due 21:00 UTC, which it misses by 3 hours`; nothing, if it is not late.

@@ -1,8 +1,10 @@
 //! What is foreseen of the builds that wait and run, as the schedule itself would play it now.
 
+use jiff::Timestamp;
 use prism_aws::policies;
 use prism_aws::queue::{Forecast, Queue};
-use prism_domain::remedy::Remedy;
+use prism_domain::claim::Held;
+use prism_domain::problem::printable;
 
 use crate::stack::Stack;
 
@@ -12,8 +14,17 @@ pub async fn read(stack: &Stack) -> anyhow::Result<Forecast> {
     Ok(Queue::read(&stack.table, &policy, stack.now).await?.forecast(&policy, stack.now))
 }
 
-/// What a person could change so that builds meet their deadlines.
-pub async fn remedy(stack: &Stack) -> anyhow::Result<Option<Remedy>> {
-    let Some(policy) = policies::readable(&stack.table).await? else { return Ok(None) };
-    Ok(Queue::read(&stack.table, &policy, stack.now).await?.remedy(&policy, stack.now))
+/// When a build that waits starts, if nothing else happens, and what it waits for now.
+pub fn turn(held: &Held, forecast: &Forecast) -> (Option<Timestamp>, String) {
+    match forecast.waiting.get(&held.queued.build) {
+        Some(expected) => (expected.start.map(|start| start.at), printable(expected.reason(), 400)),
+        None => (None, "waits: its start is not known yet".to_owned()),
+    }
+}
+
+/// When a build that waits or runs will be done, if nothing else happens.
+pub fn done_at(held: &Held, forecast: &Forecast) -> Option<Timestamp> {
+    let build = &held.queued.build;
+    let waits = forecast.waiting.get(build).and_then(|expected| expected.start).map(|start| start.ends);
+    waits.or_else(|| forecast.ends.get(build).copied())
 }

@@ -276,7 +276,7 @@ pub fn everything() -> Everything {
         standing("name: Broken\ninherits: nobody", &[]),
     ];
     let bases = Bases::from([(("ubuntu-22.04".parse().unwrap(), x86()), base(vec![last_move()]))]);
-    Everything { templates, bases, policy: Some(Policy::default()), unreadable: Vec::new() }
+    Everything { templates, bases, policy: Some(Policy::default()), queue: None, unreadable: Vec::new() }
 }
 
 /// The n-th image of a base image.

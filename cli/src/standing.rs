@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use prism_aws::queue::Forecast;
+use prism_aws::queue::{Forecast, Queue};
 use prism_aws::templates::TemplateRecord;
 use prism_aws::{base_images, builds, claims, inventory, policies, templates, trials};
 use prism_domain::architecture::Architecture;
@@ -20,7 +20,6 @@ use prism_templates::ResolvedTemplate;
 use crate::bases::{Base, Bases};
 use crate::condition::{Condition, Known, condition};
 use crate::fault::warn_left_out;
-use crate::forecasts;
 use crate::pending::pending;
 use crate::progress::each;
 use crate::stack::Stack;
@@ -115,6 +114,8 @@ pub struct Everything {
     pub bases: Bases,
     /// The policy in force; nothing if it cannot be read.
     pub policy: Option<Policy>,
+    /// The builds that wait and run, and what there is for them; nothing if the policy cannot be read.
+    pub queue: Option<Queue>,
     /// What could not be read.
     pub unreadable: Vec<UnreadableRecord>,
 }
@@ -137,9 +138,20 @@ pub async fn gather(
 ) -> anyhow::Result<Everything> {
     let mut unreadable = Vec::new();
     let records = templates::all(&stack.table).await?.set_aside(&mut unreadable);
-    let claims = claims::all(&stack.table).await?.set_aside(&mut unreadable);
     let policy = readable(policies::current(&stack.table).await, &mut unreadable)?;
-    let forecast = forecasts::read(stack).await?;
+    let queue = match &policy {
+        Some(policy) => Some(Queue::read(&stack.table, policy, stack.now).await?),
+        None => None,
+    };
+    let claims: Vec<Claim> = match &queue {
+        Some(queue) => {
+            unreadable.extend(queue.unreadable.iter().cloned());
+            queue.claims().cloned().collect()
+        }
+        None => claims::all(&stack.table).await?.set_aside(&mut unreadable),
+    };
+    let forecast = queue.as_ref().zip(policy.as_ref()).map(|(queue, policy)| queue.forecast(policy, stack.now));
+    let forecast = forecast.unwrap_or_default();
     let catalogue = policy.clone().unwrap_or_default().catalogue();
     let watched = |base: &BaseImageName| catalogue.find(base).map_or_else(|| base.clone(), |found| found.name.clone());
     let all: BTreeMap<TemplateName, TemplateRecord> =
@@ -213,7 +225,7 @@ pub async fn gather(
     }
     unreadable.sort_unstable();
     unreadable.dedup();
-    Ok(Everything { templates, bases, policy, unreadable })
+    Ok(Everything { templates, bases, policy, queue, unreadable })
 }
 
 fn grouped<K: Ord, V>(values: Vec<V>, key: impl Fn(&V) -> K) -> BTreeMap<K, Vec<V>> {

@@ -166,7 +166,7 @@ pub async fn follow(stack: &Stack, request: &Request, look: &Look) -> anyhow::Re
         }
     };
     let request = &request;
-    let mut build = until_ended(stack, request, plan.build.clone(), look).await?;
+    let mut build = until_ended(stack, request, plan.build.clone()).await?;
     loop {
         let kind = build.ending.as_ref().map(|ending| ending.kind);
         let after = plan.answer == AnsweredBy::Next && build.id == plan.build;
@@ -176,24 +176,23 @@ pub async fn follow(stack: &Stack, request: &Request, look: &Look) -> anyhow::Re
         }
         let next = request.target.build(build.id.number + 1);
         line(&format!("{} {}; following {next}", build.id, if after { "has ended" } else { "was superseded" }));
-        build = until_ended(stack, request, next, look).await?;
+        build = until_ended(stack, request, next).await?;
     }
 }
 
-async fn until_ended(stack: &Stack, request: &Request, id: BuildId, look: &Look) -> anyhow::Result<Build> {
+async fn until_ended(stack: &Stack, request: &Request, id: BuildId) -> anyhow::Result<Build> {
     let mut told = String::new();
     let mut broken = 0;
     loop {
-        let now = prism_aws::clock::now();
         let build = builds::find(&stack.table, &id).await?;
         let step = match &build {
-            None => Step::new(format!("{id} is still to come")),
+            None => format!("{id} is still to come"),
             Some(build) if build.ending.is_some() => return Ok(build.clone()),
-            Some(build) => step(stack, build, &Look { now, ..look.clone() }).await?,
+            Some(build) => step(stack, build).await?,
         };
-        if step.what != told {
-            line(&format!("{}{}", step.what, step.until));
-            told.clone_from(&step.what);
+        if step != told {
+            line(&step);
+            told.clone_from(&step);
         }
         // The execution of a build of its own ends with it; should it be stopped, its build is closed soon.
         let own = build.as_ref().is_some_and(|build| build.execution == request.execution);
@@ -204,33 +203,17 @@ async fn until_ended(stack: &Stack, request: &Request, id: BuildId, look: &Look)
             refuse_broken(stack, request).await?;
             bail!("the execution {} has ended, but its build {id} has not; it is closed within the hour", request.id);
         }
-        during(&step.what, sleep(PAUSE)).await;
+        during(&step, sleep(PAUSE)).await;
     }
 }
 
-/// Where a build is.
-struct Step {
-    what: String,
-    /// Until when, which moves on while nothing else does.
-    until: String,
-}
-
-impl Step {
-    fn new(what: String) -> Self {
-        Self { what, until: String::new() }
-    }
-}
-
-async fn step(stack: &Stack, build: &Build, look: &Look) -> anyhow::Result<Step> {
+/// Where a build is, and what it waits for.
+async fn step(stack: &Stack, build: &Build) -> anyhow::Result<String> {
     let held = claims::of(&stack.table, &build.id.target).await?.held.filter(|held| held.queued.build == build.id);
-    let parked = held.and_then(|held| held.parked);
-    let state = build.state();
-    Ok(match parked.filter(|_| build.reservation.is_none()) {
-        Some(parked) => Step {
-            what: format!("{} is {state}: it {}", build.id, printable(&parked.reason, 300)),
-            until: format!(" (until {})", look.clock(parked.until)),
-        },
-        None => Step::new(format!("{} is {state}", build.id)),
+    let (id, state) = (&build.id, build.state());
+    Ok(match held.and_then(|held| held.parked).filter(|_| build.reservation.is_none()) {
+        Some(parked) => format!("{id} is {state}: it {}", printable(&parked.reason, 300)),
+        None => format!("{id} is {state}"),
     })
 }
 

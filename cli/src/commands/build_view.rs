@@ -52,7 +52,7 @@ pub struct Planned {
     /// What it waits for now.
     pub reason: Option<String>,
     /// Whether it can't start as things are, even if a person approves.
-    pub never: bool,
+    pub cannot_start: bool,
 }
 
 /// How a build answers a request.
@@ -87,7 +87,16 @@ pub fn planned(build: BuildId, own: bool, claim: &Claim) -> Planned {
         (false, None) => AnsweredBy::Joined,
     };
     let estimate = held.filter(|_| answer != AnsweredBy::Next).map(|held| held.queued.estimate);
-    Planned { build, answer, estimate, paid_from: None, starts_at: None, done_at: None, reason: None, never: false }
+    Planned {
+        build,
+        answer,
+        estimate,
+        paid_from: None,
+        starts_at: None,
+        done_at: None,
+        reason: None,
+        cannot_start: false,
+    }
 }
 
 impl Planned {
@@ -104,7 +113,7 @@ impl Planned {
         self.starts_at = expected.start.map(|start| start.at);
         self.done_at = expected.start.map(|start| start.ends);
         self.reason = Some(printable(expected.reason(), 400));
-        self.never = expected.start.is_none() && !expected.waits_for_approval;
+        self.cannot_start = expected.start.is_none() && !expected.waits_for_approval;
         self
     }
 }
@@ -130,7 +139,7 @@ impl Request {
     pub fn went_well(&self) -> bool {
         match (&self.ending, &self.planned) {
             (Some(ended), _) => ended.kind == EndingKind::Complete,
-            (None, planned) => !planned.as_ref().is_some_and(|planned| planned.never),
+            (None, planned) => !planned.as_ref().is_some_and(|planned| planned.cannot_start),
         }
     }
 }
@@ -177,8 +186,10 @@ impl Planned {
             (Some(at), Some(reason)) if !look.is_now(at) => {
                 lines.push(format!("Starts: {}: it {reason}", look.when(at)));
             }
-            (None, Some(reason)) if self.never => lines.push(paint(WARN, format!("⚠ Does not start: it {reason}"))),
-            (None, Some(reason)) => lines.push(format!("Starts: it {reason}")),
+            (None, Some(reason)) if self.cannot_start => {
+                lines.push(paint(WARN, format!("⚠ Does not start: it {reason}")));
+            }
+            (None, Some(reason)) => lines.push(format!("Starts: not yet; it {reason}")),
             _ => {}
         }
         if let Some(done) = self.done_at {

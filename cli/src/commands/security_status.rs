@@ -22,8 +22,8 @@ use prism_domain::watch::Trouble;
 use super::RECENT;
 use super::security_status_view::{Affected, Available, FeedRow, Plan, Recent, SecurityStatus, WithdrawnRow, WrongRow};
 use crate::bases::{Base, Bases};
-use crate::condition;
 use crate::fault::{warn_left_out, warn_of_unreadable};
+use crate::forecasts;
 use crate::pending::{self, Gist, gist};
 use crate::stack::Stack;
 use crate::standing::{Everything, Findings, Standing, TargetStanding, gather, read_made};
@@ -166,7 +166,7 @@ fn plan(standing: &Standing, target: &TargetStanding, policy: &Policy, now: Time
 /// When a build that waits starts, or what it waits for where nothing lets it start.
 fn turn(held: &Held, forecast: &Forecast, now: Timestamp) -> Plan {
     let build = held.queued.build.clone();
-    match condition::turn(held, forecast) {
+    match forecasts::turn(held, forecast) {
         (Some(at), _) if at > now => Plan::Scheduled { build, at },
         (_, reason) => Plan::Waiting { build, reason },
     }

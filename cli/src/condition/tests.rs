@@ -59,6 +59,8 @@ fn a_build_that_misses_its_deadline_says_by_how_much() {
     insta::assert_snapshot!(line(&late), @"⏳ Queued for tonight (02:00 UTC, in 9 hours): python-ml-x86_64-5 waits for the off-peak window, which opens 02:00 UTC; it is due 01:30 UTC, which it misses by 1 hour 10 minutes");
     let passed = known("2026-11-23T16:00:00Z", None);
     insta::assert_snapshot!(line(&passed), @"⏳ Blocked: python-ml-x86_64-5 waits for the off-peak window, which opens 02:00 UTC; it was due 16:00 UTC");
+    let blocked = known("2026-11-24T16:00:00Z", None);
+    assert!(line(&blocked).ends_with("; it is due 16:00 UTC"), "nothing lets it start");
     assert_eq!(condition(&known("2026-11-24T02:40:00Z", Some(()))).late_by(look().now), None, "just in time");
 }
 

@@ -135,7 +135,7 @@ impl Planning {
         let queued = Queued {
             build: id.clone(),
             demand,
-            permits: Permit::of(&self.request).added(permits),
+            permits: Permit::of(&self.request).added_to(permits),
             queued_at: before.map_or(self.now, |before| before.queued_at),
             estimate: self.expected.cost,
             max_cost: request.max_cost,

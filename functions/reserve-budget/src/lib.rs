@@ -138,7 +138,7 @@ impl ReserveBudget {
                 Ok(rebuild) => {
                     // It is for all that is due by now.
                     let due = rebuild.request(&build.id.target, &policy, now);
-                    queued.permits = Permit::of(&due).added(queued.permits().into_owned());
+                    queued.permits = Permit::of(&due).added_to(queued.permits().into_owned());
                     build.request = build.request.clone().absorbing(&due);
                     queued.demand = Demand::of(&build.request, queued.demand.expected);
                     build_on = rebuild.build_on;

@@ -15,6 +15,7 @@ use prism_domain::policy::Policy;
 use prism_domain::queued::Queued;
 use prism_domain::remedy::{Facts, Remedy, remedy};
 use prism_domain::schedule::{Load, Turn, WaitsFor, schedule, turn_in_queue, turn_of};
+use prism_domain::unreadable::UnreadableRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
@@ -146,6 +147,8 @@ pub struct Queue {
     pub running: Vec<Claim>,
     /// The claims that nobody holds.
     pub idle: Vec<Claim>,
+    /// The claims that cannot be read.
+    pub unreadable: Vec<UnreadableRecord>,
     /// The balances of the periods that now can pay.
     pub ledger: Ledger,
     /// What runs.
@@ -168,10 +171,17 @@ impl Queue {
     /// be in both, and others would be told to wait for a builder that is free.
     async fn after(table: &Table, (ledger, load): (Ledger, Load)) -> Result<Self> {
         let is_waiting = |claim: &Claim| claim.held.as_ref().is_some_and(|held| held.stage == Stage::Waiting);
-        let claims = claims::all(table).await?.logged();
-        let (idle, held): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(|claim| claim.held.is_none());
+        let claims = claims::all(table).await?;
+        let unreadable = claims.unreadable.clone();
+        let (idle, held): (Vec<Claim>, Vec<Claim>) =
+            claims.logged().into_iter().partition(|claim| claim.held.is_none());
         let (waiting, running) = held.into_iter().partition(is_waiting);
-        Ok(Self { waiting, running, idle, ledger, load })
+        Ok(Self { waiting, running, idle, unreadable, ledger, load })
+    }
+
+    /// Every claim that can be read.
+    pub fn claims(&self) -> impl Iterator<Item = &Claim> {
+        self.waiting.iter().chain(&self.running).chain(&self.idle)
     }
 
     fn queued(&self) -> Vec<Queued> {

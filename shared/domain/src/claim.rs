@@ -139,7 +139,7 @@ impl Held {
     /// what would not have stopped the request.
     #[must_use]
     pub fn joined_by(mut self, request: &CompilationRequest, answers: &CompilationRequest) -> Self {
-        self.queued.permits = Permit::of(request).added(self.queued.permits().into_owned());
+        self.queued.permits = Permit::of(request).added_to(self.queued.permits().into_owned());
         self.queued.max_cost = answers.max_cost;
         self.queued.disabled = self.queued.disabled.filter(|_| request.trigger != BuildTrigger::Manual);
         self.queued.demand = Demand::of(answers, self.queued.demand.expected);

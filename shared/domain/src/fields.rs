@@ -52,10 +52,10 @@ impl<'a> Section<'a> {
         self.problems.push(Problem::new(self.path_of(name), message));
     }
 
-    /// Whether the field is there.
+    /// Whether the field is there. One without a value is, unless the form says otherwise.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.fields.contains_key(name)
+        self.fields.get(name).is_some_and(|value| !(self.form.empty_is_absent && value.is_null()))
     }
 
     /// Whether the field is a section.

@@ -5,7 +5,6 @@ mod cheapest;
 mod player;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::duration::after;
 use crate::id::BuildId;
@@ -34,7 +33,7 @@ impl Running {
 }
 
 /// What is foreseen of a build that waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outlook {
     /// Which build.
     pub build: BuildId,
@@ -43,7 +42,7 @@ pub struct Outlook {
 }
 
 /// A start that is foreseen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Foreseen {
     /// When it starts.
     pub at: Timestamp,
@@ -53,8 +52,19 @@ pub struct Foreseen {
     pub source: BudgetSource,
 }
 
+/// By how much a build misses its deadline that is foreseen to end then. One that nothing lets start misses it, by what has
+/// passed of it so far.
+#[must_use]
+pub fn late_by(ends: Option<Timestamp>, deadline: Timestamp, now: Timestamp) -> Option<SignedDuration> {
+    match ends {
+        Some(ends) => Some(deadline.duration_until(ends)).filter(|late| *late > SignedDuration::ZERO),
+        None => Some(deadline.duration_until(now).max(SignedDuration::ZERO)),
+    }
+}
+
 /// When each build of a queue starts and ends, if builds take as long as expected, succeed and cost what is estimated, and
-/// nothing else happens: nobody asks, approves or changes anything. In the order of the schedule.
+/// nothing else happens: nobody asks, approves or changes anything. In the order of the schedule. Of `load`, only the trials and
+/// the images that are gone count: `running` tells what runs.
 ///
 /// Takes time in proportion to n log n.
 #[must_use]

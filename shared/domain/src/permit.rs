@@ -81,7 +81,7 @@ impl Permit {
 
     /// Adds a permit to others. Two of the same kind become one that lets the build do what either does.
     #[must_use]
-    pub fn added(self, mut permits: Vec<Self>) -> Vec<Self> {
+    pub fn added_to(self, mut permits: Vec<Self>) -> Vec<Self> {
         let kind = |permit: &Self| {
             (permit.urgency, permit.is_popular(), permit.off_peak_only, permit.urgent_request, permit.max_cost_level)
         };

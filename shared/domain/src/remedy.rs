@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::approval::Approval;
-use crate::forecast::{Outlook, Running, forecast};
+use crate::forecast::{Outlook, Running, forecast, late_by};
 use crate::id::BuildId;
 use crate::ledger::{BudgetSource, Ledger};
 use crate::level::Urgency;
@@ -104,7 +104,7 @@ impl Facts<'_> {
             .collect();
         outlooks.iter().filter_map(move |Outlook { build, start }| {
             let deadline = deadlines.get(build)?;
-            start.is_none_or(|start| start.ends > *deadline).then_some(build)
+            late_by(start.map(|start| start.ends), *deadline, self.now).map(|_| build)
         })
     }
 

@@ -258,10 +258,6 @@ pub fn turn_of(queued: &Queued, ledger: &Ledger, load: &Load, policy: &Policy, n
         return Turn::Stop { reason: format!("stops, since it would cost {estimate} and may cost {most} at most") };
     }
     let (pending, free): (Vec<Way<'_>>, Vec<Way<'_>>) = may_cost.into_iter().partition(|way| way.needed.is_some());
-    let needed = pending.iter().find_map(|way| way.needed);
-    if let Some(needed) = needed.filter(|_| free.is_empty()) {
-        return wait(after(now, LONGEST_WAIT), WaitsFor::Approval, waiting_reason(needed, queued));
-    }
     let mut delays = Vec::with_capacity(free.len());
     for way in &free {
         match start(queued, way, ledger, load, policy, now) {
@@ -270,12 +266,15 @@ pub fn turn_of(queued: &Queued, ledger: &Ledger, load: &Load, policy: &Policy, n
         }
     }
     let Some(earliest) = delays.iter().min_by_key(|delay| delay.until) else {
-        return wait(Timestamp::MAX, WaitsFor::Slot, "waits".to_owned());
+        let needed = pending.iter().find_map(|way| way.needed);
+        let reason = needed.map(|needed| waiting_reason(needed, queued)).unwrap_or_default();
+        return wait(after(now, LONGEST_WAIT), WaitsFor::Approval, reason);
     };
     let emergency = |delay: &&Delay| delay.short.is_some_and(|it| matches!(it.period, Period::Emergency(_)));
     let short = delays.iter().find(emergency).filter(|delay| *delay != earliest).and_then(|delay| delay.short);
     let short = short.map(|short| emergency_is_short(&short)).unwrap_or_default();
-    let approve = needed.map(|_| format!("; to start it at once: prism builds approve {}", queued.build));
+    let approve =
+        needs_approval(queued, policy).map(|_| format!("; to start it at once: prism builds approve {}", queued.build));
     wait(earliest.until, earliest.waits_for, format!("{}{short}{}", earliest.reason, approve.unwrap_or_default()))
 }
 

@@ -186,15 +186,13 @@ fn instance_defaults(fields: &mut Section<'_>) -> InstanceDefaults {
 
 fn tags(fields: &mut Section<'_>) -> BTreeMap<String, String> {
     let Some(keys) = fields.get("tags", |value| {
-        let keys = value.as_object().ok_or("is not a mapping such as course: biology-101")?;
-        if keys.len() > MAX_TAGS {
-            Err(format!("holds {} tags; allowed are {MAX_TAGS}", keys.len()))
-        } else {
-            Ok(keys.clone())
-        }
+        value.as_object().cloned().ok_or_else(|| "is not a mapping such as course: biology-101".to_owned())
     }) else {
         return BTreeMap::new();
     };
+    if keys.len() > MAX_TAGS {
+        fields.fault("tags", format!("holds {} tags; allowed are {MAX_TAGS}", keys.len()));
+    }
     let mut tags = BTreeMap::new();
     for (key, value) in keys {
         let place = format!("tags.{}", printable(&key, 60));

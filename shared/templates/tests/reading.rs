@@ -101,6 +101,16 @@ fn an_empty_template_says_what_a_template_is() {
 }
 
 #[test]
+fn a_field_without_a_value_is_one_that_is_not_there() {
+    insta::assert_snapshot!(refused("name:\nbase:"), @r#"
+    name is missing; give a name
+    base is missing; give a base image such as ubuntu-22.04, or a template in inherits
+    "#);
+    insta::assert_snapshot!(refused_field("users: [{name: }]"), @"users[0].name is missing; give a login name");
+    assert!(parse("name: Lab\nslug:\nbase: debian-12\npackages:\ntags:").is_ok_and(|it| it.slug.as_str() == "lab"));
+}
+
+#[test]
 fn what_is_not_yaml_is_said_with_its_place() {
     insta::assert_snapshot!(refused("name: [a\nbase: b"), @"template cannot be read as YAML: illegal placement of ':' indicator at line 2, column 5");
     insta::assert_snapshot!(refused("name: a\nname: b\nbase: debian-12"), @"template cannot be read as YAML: duplicate mapping key `name` is not allowed here at line 2, column 1");

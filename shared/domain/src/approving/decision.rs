@@ -72,7 +72,9 @@ pub fn decide_approval(
         return refused(format!("{id} {reason}"));
     }
     if input.reject {
-        if !held.queued.permits().iter().any(|permit| permit.approval_for(policy).is_some()) {
+        let permits = held.queued.permits();
+        let most_urgent = permits.iter().max_by_key(|permit| (permit.urgency, permit.priority));
+        if most_urgent.is_none_or(|permit| permit.approval_for(policy).is_none()) {
             return refused(format!("{id} does not need approval; to stop it, stop its execution {}", held.execution));
         }
         return rejecting(input, build, claim, held, execution, policy, now);

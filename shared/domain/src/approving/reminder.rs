@@ -18,6 +18,8 @@ pub struct ApprovalReminder<'a> {
     pub reminds: bool,
     /// What has to be approved.
     pub what: ApprovalFor,
+    /// Whether one of the builds waits for it. Otherwise all of them start without it, later.
+    pub blocks: bool,
     /// The builds that wait, earliest deadline first.
     pub builds: Vec<(&'a Queued, Needed)>,
 }
@@ -37,7 +39,7 @@ pub fn due_reminders<'a>(
             groups.entry(subject(queued, needed, told)).or_default().push((queued, needed));
         }
     }
-    groups.into_iter().filter_map(|(subject, builds)| reminder(&subject, builds, told, now)).collect()
+    groups.into_iter().filter_map(|(subject, builds)| reminder(&subject, builds, told, policy, now)).collect()
 }
 
 /// The notice to write in the transaction that queues a build. A build that answers an update gets none here: one notice
@@ -77,8 +79,10 @@ fn reminder<'a>(
     subject: &str,
     mut builds: Vec<(&'a Queued, Needed)>,
     told: &BTreeMap<String, Timestamp>,
+    policy: &Policy,
     now: Timestamp,
 ) -> Option<ApprovalReminder<'a>> {
+    let blocks = builds.iter().any(|(queued, _)| queued.waits_for_approval(policy).is_some());
     builds.sort_by_key(|(queued, _)| (queued.demand.deadline, &queued.build));
     let (first, needed) = *builds.first()?;
     let (at_once, reminder) = (at_once(subject), reminder_of(subject));
@@ -86,13 +90,14 @@ fn reminder<'a>(
     let since = match told.get(&at_once) {
         Some(told_at) => *told_at,
         None if is_told => builds.iter().map(|(queued, _)| queued.queued_at).min()?,
-        None => return Some(ApprovalReminder { id: at_once, reminds: false, what: needed.what, builds }),
+        None => return Some(ApprovalReminder { id: at_once, reminds: false, what: needed.what, blocks, builds }),
     };
     let is_due = half(since, first.demand.deadline).is_some_and(|half| half <= now);
     (is_due && !told.contains_key(&reminder)).then_some(ApprovalReminder {
         id: reminder,
         reminds: true,
         what: needed.what,
+        blocks,
         builds,
     })
 }

@@ -10,6 +10,7 @@ use crate::claim::{Claim, Held, Stage};
 use crate::fixtures::{self, NOW, at, cents, now, target};
 use crate::ledger::{BudgetSource, Ledger};
 use crate::level::SecurityLevel;
+use crate::permit::Permit;
 use crate::schedule::{Load, Turn, turn_of};
 use crate::slot::Demand;
 
@@ -220,6 +221,12 @@ fn a_build_that_needs_no_approval_cannot_be_approved_or_rejected() {
     assert_eq!(refused(&build, &claim, false), "python-ml-x86_64-17 does not need approval");
     insta::assert_snapshot!(refused(&build, &claim, true),
         @"python-ml-x86_64-17 does not need approval; to stop it, stop its execution arn-of-the-build");
+    // A person has joined a low update, which that approves.
+    let mut joined = queued("python-ml", Urgency::Normal, 850, "2026-11-24T17:00:00Z");
+    let low = Permit { urgency: Urgency::Low, ..Permit::demanded(&joined.demand) };
+    joined.permits = Permit::demanded(&joined.demand).added_to(vec![low]);
+    let (build, claim) = waiting(&joined);
+    assert!(refused(&build, &claim, true).contains("does not need approval"));
     let (build, mut claim) = waiting(&emergency("python-ml", 850));
     claim.held.as_mut().unwrap().stage = Stage::Building;
     for reject in [false, true] {

@@ -102,7 +102,7 @@ impl<'a> Player<'a> {
             calendar: Calendar::new(ledger, policy, now),
             now,
             horizon: after(now, HORIZON),
-            running: u32::try_from(running.len()).unwrap_or(u32::MAX).max(load.running),
+            running: u32::try_from(running.len()).unwrap_or(u32::MAX),
             waiting: Vec::with_capacity(ordered.len()),
             groups: vec![Group::default()],
             events: BinaryHeap::new(),

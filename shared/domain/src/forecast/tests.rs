@@ -159,7 +159,7 @@ fn any_queue() -> impl Strategy<Value = Vec<Queued>> {
                 deadline: permits.iter().map(|permit| permit.deadline).min().unwrap(),
                 ..queued.demand
             };
-            let permits = permits.into_iter().fold(Vec::new(), |all, permit| permit.added(all));
+            let permits = permits.into_iter().fold(Vec::new(), |all, permit| permit.added_to(all));
             Queued {
                 permits,
                 is_again: is_again && number % 5 == 0,

@@ -88,19 +88,27 @@ fn ways(first: &Queued, reminder: &ApprovalReminder<'_>) -> String {
     }
     let approve = branch(format!("To approve {which} (whoever may start executions of approve-build)"), approve);
     let reject = format!("To reject {which}: prism builds reject {build} --reason \"...\"");
-    let otherwise = "Until then nothing is built, past the deadline too: launches get the image that is published now.";
+    let otherwise = if reminder.blocks {
+        "Until then nothing is built, past the deadline too: launches get the image that is published now."
+    } else {
+        "Without it, builds start as high ones do: in the urgent window, on the day's money."
+    };
     format!("{approve}{reject}\n{otherwise}\n")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::approving::due_reminders;
     use crate::approving::tests::{emergency, low};
     use crate::fixtures::now;
+    use crate::policy::Policy;
 
     use super::*;
 
     fn told(builds: Vec<(&Queued, Needed)>, reminds: bool, reason: Option<&str>) -> String {
-        let reminder = ApprovalReminder { id: "an id".into(), reminds, what: builds[0].1.what, builds };
+        let reminder = ApprovalReminder { id: "an id".into(), reminds, what: builds[0].1.what, blocks: true, builds };
         let notice = approval_needed(&reminder, reason, &Zone::utc(), now()).unwrap();
         format!("{}\n\n{}", notice.subject, notice.body)
     }
@@ -121,6 +129,18 @@ mod tests {
         let needed = Needed { what: ApprovalFor::EmergencyMoney, again };
         let told = told(vec![(&build, needed)], false, None);
         assert!(told.contains("Approved so far: $8.00, which is less than it costs by now"), "{told}");
+    }
+
+    #[test]
+    fn a_critical_build_that_starts_without_the_approval_says_so() {
+        let build = emergency("python-ml", 850);
+        let told = |overflow| {
+            let policy = Policy { emergency_needs_approval: true, emergency_overflow: overflow, ..Policy::default() };
+            let reminder = due_reminders([&build], &BTreeMap::new(), &policy, now()).remove(0);
+            approval_needed(&reminder, None, &Zone::utc(), now()).unwrap().body
+        };
+        assert!(told(true).contains("Without it, builds start as high ones do"), "{}", told(true));
+        assert!(told(false).contains("Until then nothing is built"), "{}", told(false));
     }
 
     #[test]

@@ -49,9 +49,9 @@ fn with_emergency(emergency: i64) -> Policy {
 
 #[test]
 fn a_medium_update_that_turns_out_to_be_high_still_starts_on_the_month_s_money() {
-    let medium = permit(Urgency::Normal).added(Vec::new());
+    let medium = permit(Urgency::Normal).added_to(Vec::new());
     assert_eq!(told(&build(medium.clone()), &Policy::default(), MORNING), "go: monthly");
-    let high = build(permit(Urgency::High).added(medium));
+    let high = build(permit(Urgency::High).added_to(medium));
     assert_eq!(told(&high, &Policy::default(), MORNING), "go: monthly");
     assert!(
         told(&build(vec![permit(Urgency::High)]), &Policy::default(), MORNING)
@@ -78,8 +78,18 @@ fn a_critical_build_that_waits_for_its_approval_starts_as_a_high_one_and_a_perso
     let urgent = Permit { urgent_request: true, by_hand: true, ..permit(Urgency::Critical) };
     let by_hand = build(vec![urgent.clone()]);
     assert!(told(&by_hand, &policy, "2026-11-24T02:00:00Z").contains("waits for approval of $4.00 of emergency money"));
-    let with_an_update = build(permit(Urgency::High).added(vec![urgent]));
+    let with_an_update = build(permit(Urgency::High).added_to(vec![urgent]));
     assert_eq!(told(&with_an_update, &policy, "2026-11-24T02:00:00Z"), "go: daily");
+}
+
+#[test]
+fn a_low_update_that_waits_for_approval_beside_what_a_person_asked_for_asks_for_nothing() {
+    let by_hand = Permit { by_hand: true, ..permit(Urgency::Normal) };
+    let both = build(permit(Urgency::Low).added_to(vec![by_hand]));
+    let policy = Policy { prefer_off_peak: true, ..Policy::default() };
+    let told = told(&both, &policy, MORNING);
+    assert!(told.contains("waits for the off-peak window") && !told.contains("approve"), "{told}");
+    assert_eq!(crate::approving::needs_approval(&both, &policy), None);
 }
 
 #[test]
@@ -89,7 +99,7 @@ fn a_limit_of_one_level_stops_nothing_that_another_level_lets_start() {
     let of = |level: SecurityLevel| Permit { max_cost_level: Some(level), ..permit(level.into()) };
     let critical = build(vec![of(SecurityLevel::Critical)]);
     assert_eq!(told(&critical, &policy, MORNING), "stops, since it would cost $4.00 and may cost $1.00 at most");
-    let raised = build(of(SecurityLevel::Critical).added(vec![of(SecurityLevel::Medium)]));
+    let raised = build(of(SecurityLevel::Critical).added_to(vec![of(SecurityLevel::Medium)]));
     assert_eq!(told(&raised, &policy, MORNING), "go: monthly");
 }
 
@@ -97,7 +107,7 @@ fn a_limit_of_one_level_stops_nothing_that_another_level_lets_start() {
 fn two_permits_of_a_kind_become_one_that_lets_the_build_do_what_either_does() {
     let one = Permit { max_cost: Some(cents(300)), ..permit(Urgency::High) };
     let other = Permit { max_cost: None, by_hand: true, deadline: at("2026-11-23T18:00:00Z"), ..permit(Urgency::High) };
-    let [both] = other.clone().added(vec![one]).try_into().unwrap();
+    let [both] = other.clone().added_to(vec![one]).try_into().unwrap();
     assert_eq!(both, other);
 }
 
@@ -162,8 +172,8 @@ proptest! {
     fn one_more_request_never_makes_a_lone_build_later(
         permits in prop::collection::vec(any_permit(), 1..4), more in any_permit(), policy in any_policy(), ledger in any_ledger(),
     ) {
-        let permits = permits.into_iter().fold(Vec::new(), |all, permit| permit.added(all));
-        let (before, after) = (build(permits.clone()), build(more.added(permits)));
+        let permits = permits.into_iter().fold(Vec::new(), |all, permit| permit.added_to(all));
+        let (before, after) = (build(permits.clone()), build(more.added_to(permits)));
         let (one, other) = (starts(&before, &ledger, &policy), starts(&after, &ledger, &policy));
         prop_assert!(!is_later(other, one), "{one:?}, then {other:?}");
     }
@@ -173,7 +183,7 @@ proptest! {
         permits in prop::collection::vec(any_permit(), 1..4), policy in any_policy(), ledger in any_ledger(),
         more in prop::array::uniform3(0..900_i64), sooner in 0..100_i64,
     ) {
-        let permits = permits.into_iter().fold(Vec::new(), |all, permit| permit.added(all));
+        let permits = permits.into_iter().fold(Vec::new(), |all, permit| permit.added_to(all));
         let lone = build(permits.clone());
         let before = starts(&lone, &ledger, &policy);
         let causes = Causes { source_hash: Some("0123456789ab".into()), ..Causes::default() };
